@@ -1,0 +1,288 @@
+//! The unit that travels: bytes that say who sent them, and as which message.
+//!
+//! A message of the lab is a *record*. What a record can say depends on its size, and so does what the
+//! [ledger](crate::server::ledger) can prove from it:
+//!
+//! | size in bytes | [`Proof`] | layout |
+//! | --- | --- | --- |
+//! | 1 | `shuffle` | the article's counter: the k-th message of each producer (from 0) is `(k + 1) % 255` |
+//! | 2 to 15 | `tagged` | one little-endian number: the producer in the low bits, the sequence (cut) in all that are left |
+//! | 16 and more | `exact` | producer (`u32`), mark (`u32`), sequence (`u64`), all little-endian; then filler to the end |
+//!
+//! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
+
+use crate::error::{Error, Result};
+
+/// The most producers that one run can tell apart.
+pub const MOST_PRODUCERS: u32 = 65_536;
+
+/// The largest record, in bytes.
+pub const LARGEST_RECORD: usize = 16 << 20;
+
+/// The bytes of an exact record before its filler.
+pub const HEADER: usize = 16;
+
+/// The article's counter runs through this many values.
+pub const COUNTER: u16 = 255;
+
+/// How much the ledger can show for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// Every message carries its producer, its whole sequence number and a filler made of both: every loss, double,
+    /// disorder and changed byte is seen.
+    Exact,
+    /// Producer and the low bits of the sequence. Unseen stays what leaves all counts right and moves messages of one
+    /// producer by a multiple of 2 to the number of sequence bits.
+    Tagged,
+    /// One byte, the article's counter. Unseen stays what leaves a stream that the same producers could have sent.
+    Shuffle,
+}
+
+impl Proof {
+    /// The word that reports use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Tagged => "tagged",
+            Self::Shuffle => "shuffle",
+        }
+    }
+}
+
+/// What a record on the wire says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// Producer and sequence; the sequence is cut to [`Layout::sequence_bits`].
+    Known {
+        /// Which producer sent it.
+        producer: u32,
+        /// Which of its messages this is, from 0; cut to the layout's sequence bits.
+        sequence: u64,
+    },
+    /// Only the counter's value.
+    Counter(u8),
+    /// Bytes that no producer of this run can have sent.
+    Corrupt,
+}
+
+/// How the records of one run are laid out: one size, one proof, a known number of producers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    size: usize,
+    producers: u32,
+    proof: Proof,
+    producer_bits: u32,
+}
+
+impl Layout {
+    /// The layout for `producers` that send records of `size` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when either is out of bounds, or so many producers cannot be told apart in so few bytes.
+    pub fn new(size: usize, producers: u32) -> Result<Self> {
+        if !(1..=LARGEST_RECORD).contains(&size) {
+            return Err(Error::argument("payload", size, format!("allowed are 1 to {LARGEST_RECORD} bytes")));
+        }
+        if !(1..=MOST_PRODUCERS).contains(&producers) {
+            return Err(Error::argument("producers", producers, format!("allowed are 1 to {MOST_PRODUCERS}")));
+        }
+        let producer_bits = u32::BITS - (producers - 1).leading_zeros();
+        let proof = match size {
+            1 => Proof::Shuffle,
+            2..HEADER => Proof::Tagged,
+            _ => Proof::Exact,
+        };
+        if size == 2 && producer_bits > 14 {
+            return Err(Error::argument("producers", producers, "with payload=2 allowed are 1 to 16384"));
+        }
+        Ok(Self { size, producers, proof, producer_bits })
+    }
+
+    /// A record's size in bytes.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How many producers send.
+    #[must_use]
+    pub const fn producers(&self) -> u32 {
+        self.producers
+    }
+
+    /// How much can be proved from records like these.
+    #[must_use]
+    pub const fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// How many bits of the sequence a record carries: 64 when exact, fewer when tagged, none for the counter.
+    #[must_use]
+    pub const fn sequence_bits(&self) -> u32 {
+        match self.proof {
+            Proof::Exact => 64,
+            Proof::Shuffle => 0,
+            Proof::Tagged => {
+                let bits = self.size as u32 * 8 - self.producer_bits;
+                if bits > 64 { 64 } else { bits }
+            }
+        }
+    }
+
+    /// Writes the record of `producer` with number `sequence` over `record`, which is [`size`](Self::size) bytes long.
+    #[inline]
+    pub fn write(&self, record: &mut [u8], producer: u32, sequence: u64) {
+        match self.proof {
+            Proof::Shuffle => record[0] = counter(sequence),
+            Proof::Tagged => self.write_tag(record, producer, sequence),
+            Proof::Exact => write_exact(record, producer, sequence),
+        }
+    }
+
+    /// Reads what `record` says of itself.
+    #[inline]
+    #[must_use]
+    pub fn read(&self, record: &[u8]) -> Stamp {
+        match self.proof {
+            Proof::Shuffle => Stamp::Counter(record[0]),
+            Proof::Tagged => self.read_tag(record),
+            Proof::Exact => self.read_exact(record),
+        }
+    }
+
+    fn write_tag(&self, record: &mut [u8], producer: u32, sequence: u64) {
+        let tag = u128::from(sequence) << self.producer_bits | u128::from(producer);
+        let size = record.len();
+        record.copy_from_slice(&tag.to_le_bytes()[..size]);
+    }
+
+    fn read_tag(&self, record: &[u8]) -> Stamp {
+        let mut bytes = [0; 16];
+        bytes[..record.len()].copy_from_slice(record);
+        let tag = u128::from_le_bytes(bytes);
+        #[allow(clippy::cast_possible_truncation)] // masked to at most 17 bits
+        let producer = (tag & ((1 << self.producer_bits) - 1)) as u32;
+        let sequence = tag >> self.producer_bits;
+        match u64::try_from(sequence) {
+            Ok(sequence) if producer < self.producers => Stamp::Known { producer, sequence },
+            _ => Stamp::Corrupt,
+        }
+    }
+
+    #[inline]
+    fn read_exact(&self, record: &[u8]) -> Stamp {
+        let Some((header, filler)) = record.split_first_chunk::<HEADER>() else { return Stamp::Corrupt };
+        let tag = u128::from_le_bytes(*header);
+        #[allow(clippy::cast_possible_truncation)] // the header's three fields
+        let (producer, mark, sequence) = (tag as u32, (tag >> 32) as u32, (tag >> 64) as u64);
+        let word = mix(producer, sequence);
+        if producer >= self.producers || mark != mark_of(word) || !is_filled(filler, word) {
+            return Stamp::Corrupt;
+        }
+        Stamp::Known { producer, sequence }
+    }
+}
+
+/// The article's counter: 1, 2, … 254, 0, 1, …
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // below 255
+const fn counter(sequence: u64) -> u8 {
+    ((sequence + 1) % COUNTER as u64) as u8
+}
+
+#[inline]
+fn write_exact(record: &mut [u8], producer: u32, sequence: u64) {
+    let word = mix(producer, sequence);
+    let header = u128::from(sequence) << 64 | u128::from(mark_of(word)) << 32 | u128::from(producer);
+    record[..HEADER].copy_from_slice(&header.to_le_bytes());
+    let (words, rest) = record[HEADER..].as_chunks_mut::<8>();
+    words.fill(word.to_le_bytes());
+    let length = rest.len();
+    rest.copy_from_slice(&word.to_le_bytes()[..length]);
+}
+
+#[inline]
+fn is_filled(filler: &[u8], word: u64) -> bool {
+    let expected = word.to_le_bytes();
+    let (words, rest) = filler.as_chunks::<8>();
+    // Without an early exit the loop is vectorised, and a good record is the rule.
+    words.iter().fold(true, |good, found| good & (*found == expected)) && *rest == expected[..rest.len()]
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // the mark is the upper half
+const fn mark_of(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+/// A word that two records share only by chance (the finaliser of `SplitMix64`).
+#[inline]
+const fn mix(producer: u32, sequence: u64) -> u64 {
+    let mut word = sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (producer as u64).wrapping_mul(0xD1B5_4A32_D192_ED03);
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(size: usize, producers: u32, producer: u32, sequence: u64) -> Stamp {
+        let layout = Layout::new(size, producers).unwrap();
+        let mut record = vec![0; size];
+        layout.write(&mut record, producer, sequence);
+        layout.read(&record)
+    }
+
+    #[test]
+    fn exact_records_say_all() {
+        for size in [16, 17, 23, 24, 64, 4096] {
+            let stamp = round_trip(size, 8192, 8191, u64::MAX);
+            assert_eq!(stamp, Stamp::Known { producer: 8191, sequence: u64::MAX }, "size {size}");
+        }
+    }
+
+    #[test]
+    fn tagged_records_cut_the_sequence() {
+        for size in 2..HEADER {
+            let layout = Layout::new(size, 100).unwrap();
+            let bits = layout.sequence_bits();
+            assert_eq!(bits, (u32::try_from(size).unwrap() * 8 - 7).min(64));
+            let cut = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+            assert_eq!(round_trip(size, 100, 99, u64::MAX), Stamp::Known { producer: 99, sequence: cut });
+        }
+    }
+
+    #[test]
+    fn the_counter_is_the_articles() {
+        let values: Vec<_> = (0..256).map(|sequence| round_trip(1, 1, 0, sequence)).collect();
+        assert_eq!(values[0], Stamp::Counter(1));
+        assert_eq!(values[253], Stamp::Counter(254));
+        assert_eq!(values[254], Stamp::Counter(0));
+        assert_eq!(values[255], Stamp::Counter(1));
+    }
+
+    #[test]
+    fn every_changed_byte_of_an_exact_record_is_seen() {
+        let layout = Layout::new(67, 4).unwrap();
+        let mut record = vec![0; 67];
+        layout.write(&mut record, 3, 1234);
+        for at in 0..record.len() {
+            record[at] ^= 0x40;
+            assert_eq!(layout.read(&record), Stamp::Corrupt, "byte {at}");
+            record[at] ^= 0x40;
+        }
+    }
+
+    #[test]
+    fn bounds_are_named() {
+        for (size, producers, name) in [(0, 1, "payload"), (LARGEST_RECORD + 1, 1, "payload"), (1, 0, "producers")] {
+            let message = Layout::new(size, producers).unwrap_err().to_string();
+            assert!(message.starts_with(name), "{message}");
+        }
+        assert!(Layout::new(2, 16_385).is_err());
+        assert!(Layout::new(2, 16_384).is_ok());
+    }
+}
