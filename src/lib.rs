@@ -2,5 +2,6 @@
 
 pub mod error;
 pub mod message;
+pub mod server;
 
 pub use error::{Error, Result, SendError};
