@@ -1,7 +1,6 @@
 """The house keeps its shape: who may know whom, how long a file may be, what must be said where.
 
-Each check is a plain function over text or names that returns what is wrong, so that a test can also hold that it finds a
-planted fault.
+What reads the sources is a plain function over text, so that a test can also hold that it finds a planted fault.
 """
 
 import dataclasses
@@ -101,7 +100,7 @@ def reexports(lib: str) -> dict[str, str]:
     """Where each name that the root re-exports lives: `{"Error": "error", …}`."""
     homes = {}
     for home, names in re.findall(r"\bpub use (?:crate::|self::)?(\w+)::([^;]+);", code(lib)):
-        homes |= {name: home for name in re.findall(r"\w+", names)}
+        homes |= dict.fromkeys(re.findall(r"\w+", names), home)
     return homes
 
 
@@ -197,9 +196,9 @@ def test_no_file_is_too_long() -> None:
 
 
 def missing_headings(text: str) -> list[str]:
-    """The headings that the `//!` docs of a queue lack. A heading opens its line: `# Idea`, `* **idea**: …`, `Idea: …`."""
+    """The headings that a queue's `//!` docs lack. A heading opens its line: `# Idea`, `* **idea**: …`, `Idea: …`."""
     docs = re.findall(r"^//! ?(.*)$", text, re.MULTILINE)
-    opens = re.compile(rf"^[\s#*|_-]*({'|'.join(HEADINGS)})\b[\s:*_|.]*(?:$|(?<=[:*_|.\s])\S)", re.IGNORECASE)
+    opens = re.compile(rf"^[\s#*|_-]*({'|'.join(HEADINGS)})(?:[*_]+|\s*[:.|·—–]|\s*$)", re.IGNORECASE)
     found = {match[1].lower() for line in docs if (match := opens.match(line))}
     return [heading for heading in HEADINGS if heading not in found]
 

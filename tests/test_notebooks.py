@@ -4,14 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-for needed in ("jupytext", "nbclient", "ipykernel", "matplotlib"):
-    pytest.importorskip(needed)
-
 import execute_notebooks as notebooks
 import jupytext
 import nbformat
+import pytest
 
 SECONDS_FOR_ALL = 60
 SOURCES = notebooks.sources()
