@@ -213,7 +213,7 @@ def _run_arguments(parser: Parser) -> None:
 def _sweep_arguments(parser: Parser) -> None:
     parser.add_argument("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch")
     _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
-    _rounds(parser, 5, "how often each cell is visited")
+    _rounds(parser, 5, "how often each cell is visited; default: 5")
     parser.add_argument("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
     parser.add_argument("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
 
@@ -223,19 +223,47 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
     several = " (or a list: 1,8,64)" if kind is _list_of else ""
     whole, words, real = kind(int), kind(str), kind(float)
     add = parser.add_argument
-    add("--producers", type=whole, default=producers, metavar="N", help=f"how many send{several}")
-    add("--messages", type=whole, default=1000, metavar="N", help=f"how many each of them sends{several}")
-    add("--payload", type=whole, default=1, metavar="BYTES", help=f"a message's size{several}")
+    add(
+        "--producers",
+        type=whole,
+        default=producers,
+        metavar="N",
+        help=f"how many send{several}; default: {_shown(producers)}",
+    )
+    add(
+        "--messages",
+        type=whole,
+        default=1000,
+        metavar="N",
+        help=f"how many each of them sends{several}; default: %(default)s",
+    )
+    add("--payload", type=whole, default=1, metavar="BYTES", help=f"a message's size{several}; default: %(default)s")
     add("--capacity", type=whole, metavar="BYTES", help="the most that the queue holds; default: no bound")
-    add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message")
-    add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message")
-    add("--server", type=words, default="discard", help="discard or echo")
-    add("--producers-as", type=words, default="tasks", help="tasks or threads")
-    add("--actor", type=words, default="thread", help="a thread of its own, or a task among the producers")
+    add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
+    add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
+    add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
+    add("--producers-as", type=words, default="tasks", metavar="KIND", help="tasks (default) or threads")
+    add(
+        "--actor",
+        type=words,
+        default="thread",
+        metavar="KIND",
+        help="a thread of its own (default), or a task among the producers",
+    )
     add("--threads", type=whole, metavar="N", help="the runtime's threads; default: one a core")
-    add("--bursts", type=int, default=1, metavar="N", help="repeat the burst at least so often")
-    add("--min-seconds", type=float, default=min_seconds, metavar="S", help="and until so much is timed (%(default)s)")
+    add("--bursts", type=int, default=1, metavar="N", help="repeat the burst at least so often; default: 1")
+    add(
+        "--min-seconds",
+        type=float,
+        default=min_seconds,
+        metavar="S",
+        help="and until so many seconds are timed; default: %(default)s",
+    )
     add("--timeout", type=float, metavar="S", help="give one run up after so long; default: never")
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _rounds(parser: Parser, default: int | None, about: str) -> None:
@@ -250,16 +278,18 @@ def _article_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="1, 8, 64 and 512 workers, in less than a minute")
     add("--workers", type=_list_of(int), metavar="N,N", help="other counts; default: 1, 2, 4 … 8192")
-    add("--messages", type=int, default=1000, metavar="N", help="one-byte messages a worker")
-    add("--server", default="discard", help="discard or echo")
+    add("--messages", type=int, default=1000, metavar="N", help="one-byte messages a worker; default: 1000")
+    add("--server", default="discard", metavar="MODE", help="discard (default) or echo")
     add("--out", metavar="DIR", help="also write article.json, and article.png where matplotlib is installed")
     _rounds(parser, None, "how often each cell is visited; default: 5, fewer for the largest bursts")
 
 
 def _serve_arguments(parser: Parser) -> None:
-    parser.add_argument("--mode", default="discard", help="discard (default) or echo")
-    parser.add_argument("--host", default="127.0.0.1", help="name or address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--mode", default="discard", metavar="MODE", help="discard (default) or echo")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="HOST", help="name or address to listen on; default: %(default)s"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="PORT", help="0, the default, takes a free one")
 
 
 def _no_arguments(_: Parser) -> None:

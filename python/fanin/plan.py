@@ -134,8 +134,8 @@ def _joint(cell: Cell) -> Cell:
     return cell
 
 
-def _strategy(value: object) -> str:
-    return _check.one_of("strategy", value, strategies().names)
+def _strategy(name: str) -> Callable[[object], str]:
+    return lambda value: _check.one_of(name, value, strategies().names)
 
 
 def _integer(
@@ -152,8 +152,8 @@ def _word(name: str, *words: str) -> Callable[[object], str]:
 
 
 _CHECKS: dict[str, Callable[[object], Any]] = {
-    "strategy": _strategy,
-    "strategies": _strategy,
+    "strategy": _strategy("strategy"),
+    "strategies": _strategy("strategies"),
     "producers": _integer("producers", 1, MOST_PRODUCERS),
     "messages": _integer("messages", 1, MOST_MESSAGES),
     "payload": _integer("payload", 1, LARGEST_PAYLOAD, "bytes"),
