@@ -40,7 +40,7 @@ fn settle(server: &Server, is_settled: impl Fn(&Report) -> bool) -> Report {
 
 /// Bytes that differ from place to place.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 7 + at / 251) as u8).collect()
+    (0..length).map(|at| ((at * 7 + at / 251) % 256).try_into().unwrap()).collect()
 }
 
 /// The records of `producers` that take turns.
