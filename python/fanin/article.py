@@ -213,8 +213,8 @@ def replay(
         progress: Whether to draw a bar; None does so on a terminal and in a notebook.
 
     Returns:
-        A `Table` with `design`, `workers`, `messages`, `repeat`, `expected` and `delivered` bytes, `seconds` on its own
-        clock, and `deadline_hit`.
+        A `Table` with `design`, `workers`, `messages`, `repeat`, `expected` and `delivered` bytes, `deadline_hit`, the
+        ledger's first `counterexample`, and `seconds` on its own clock.
 
     Example:
         >>> import fanin
@@ -334,9 +334,9 @@ def _replay(counts: Sequence[int], messages: int, repeats: int, bar: Progress) -
 
 
 def _seen(seen: dict[str, Any], repeat: int) -> dict[str, Any]:
-    kept = {name: seen[name] for name in ("design", "workers", "messages")}
-    counted = {name: seen[name] for name in ("expected", "delivered")}
-    return kept | {"repeat": repeat} | counted | {"seconds": seen["ns"] / 1e9, "deadline_hit": seen["deadline_hit"]}
+    asked = {name: seen[name] for name in ("design", "workers", "messages")} | {"repeat": repeat}
+    found = {name: seen[name] for name in ("expected", "delivered", "deadline_hit", "counterexample")}
+    return asked | found | {"seconds": seen["ns"] / 1e9}
 
 
 def _replayed(design: str, workers: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
