@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 import fanin
-from fanin import article as answer_article
-from fanin.article import STRATEGIES, WORKERS
+from fanin.answer import STRATEGIES, WORKERS, article
 
 
 @pytest.fixture(scope="module")
 def answer() -> fanin.Article:
-    return answer_article(workers=[1, 4], messages=200, rounds=2, progress=False)
+    return article(workers=[1, 4], messages=200, rounds=2, progress=False)
 
 
 def test_the_published_figures_are_quoted() -> None:
@@ -95,7 +94,7 @@ def test_a_quick_answer_is_quick_and_says_what_it_left_out(monkeypatch: pytest.M
 
 
 def test_rounds_get_fewer_where_bursts_get_large() -> None:
-    from fanin.article import _rounds
+    from fanin.answer import _rounds
     from fanin.plan import AXES, Cell
 
     def rounds(producers: int) -> int:

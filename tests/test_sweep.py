@@ -13,7 +13,7 @@ import pytest
 
 import fanin
 from fanin.ratios import Spread
-from fanin.sweep import RATES, STORED, schedule
+from fanin.sweeps import RATES, STORED, schedule
 
 Make = Callable[..., fanin.Sweep]
 SMALL = {"messages": 50, "min_seconds": 0.0, "progress": False}

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 from . import _check, _native
+from .catalogue import strategies
 from .errors import PlanError
-from .strategies import strategies
 
 __all__ = ["AXES", "Cell", "Effort", "cell", "effort", "grid"]
 

@@ -17,7 +17,7 @@ from . import _check, _format, _native, plan, store
 from .errors import MissingExtra
 from .progress import Progress
 from .ratios import Spread
-from .sweep import Sweep, schedule, visit
+from .sweeps import Sweep, schedule, visit
 from .table import Table
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Article:
 
     def table(self) -> str:
         """The whole answer as text."""
-        from .article_text import text
+        from .answer_text import text
 
         return text(self)
 
@@ -135,9 +135,9 @@ class Article:
         Returns:
             The axes: published, arrived, verified.
         """
-        from . import plot_article
+        from . import plot_answer
 
-        return plot_article.draw(self, figure)
+        return plot_answer.draw(self, figure)
 
     def to_dicts(self) -> dict[str, list[dict[str, Any]]]:
         """Its tables, each as a list of dicts: `published`, `as_published`, `factors`, `runs`."""
@@ -176,7 +176,7 @@ class Article:
         return self.table()
 
     def _repr_html_(self) -> str:
-        from .article_text import html
+        from .answer_text import html
 
         return html(self)
 
