@@ -118,7 +118,7 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	$(call say,prove: the long tests of cargo and pytest)
 	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --lib --tests -- --ignored
-	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600
+	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 
