@@ -34,7 +34,7 @@ SOURCES := $(shell find src python -name __pycache__ -prune -o -print 2>/dev/nul
 .PHONY: help
 help: ## list the targets
 	@printf 'make <target>:\n'
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s%s\n", $$1, $$2}'
 
 # --- the environment -------------------------------------------------------------------------------------------------
 

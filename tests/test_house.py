@@ -171,7 +171,7 @@ def test_the_core_builds_with_no_python_in_its_graph() -> None:
     cargo = shutil.which("cargo")
     assert cargo, "cargo is not on the PATH"
     tree = subprocess.run(
-        [cargo, "tree", "-e", "normal,build,dev", "--no-default-features", "--offline", "--locked", "--prefix", "none"],
+        [cargo, "tree", "-e", "normal,build,dev", "--offline", "--locked", "--prefix", "none"],
         cwd=ROOT, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert tree.returncode == 0, tree.stderr
