@@ -9,7 +9,7 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// There is no room now; there may be later.
+    /// It cannot be taken now without waiting; it may be later.
     #[error("the queue is full")]
     Full,
     /// The receiver is gone, or takes no more.
@@ -18,6 +18,9 @@ pub enum SendError {
     /// The message is larger than the whole queue: waiting for room would never end.
     #[error("the message is larger than the queue's capacity")]
     TooLarge,
+    /// The queue was opened for messages of another size.
+    #[error("the message is not of the size that the queue was opened for")]
+    Size,
 }
 
 /// What the library can fail with.
@@ -73,6 +76,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An argument that is out of bounds, told by name, value and what is allowed.
+    #[allow(clippy::needless_pass_by_value)] // numbers and string slices
     pub fn argument(name: &'static str, value: impl ToString, allowed: impl Into<String>) -> Self {
         Self::Argument { name, value: value.to_string(), allowed: allowed.into() }
     }

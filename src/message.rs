@@ -124,6 +124,7 @@ impl Layout {
             Proof::Exact => 64,
             Proof::Shuffle => 0,
             Proof::Tagged => {
+                #[allow(clippy::cast_possible_truncation)] // below HEADER
                 let bits = self.size as u32 * 8 - self.producer_bits;
                 if bits > 64 { 64 } else { bits }
             }
@@ -207,7 +208,8 @@ fn is_filled(filler: &[u8], word: u64) -> bool {
     let expected = word.to_le_bytes();
     let (words, rest) = filler.as_chunks::<8>();
     // Without an early exit the loop is vectorised, and a good record is the rule.
-    words.iter().fold(true, |good, found| good & (*found == expected)) && *rest == expected[..rest.len()]
+    let wrong = words.iter().fold(0, |wrong, found| wrong | (u64::from_le_bytes(*found) ^ word));
+    wrong == 0 && *rest == expected[..rest.len()]
 }
 
 #[inline]

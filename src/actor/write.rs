@@ -1,0 +1,144 @@
+//! Write policies: how a drained batch becomes system calls.
+
+use std::io::{self, IoSlice};
+use std::str::FromStr;
+
+use bytes::Buf;
+
+use super::Wire;
+use crate::error::{Error, Result};
+use crate::queue::Batch;
+
+/// A gathered copy is at most this long: larger blocks gain nothing on any socket that was measured.
+const BLOCK: usize = 256 * 1024;
+
+/// Slices a gathered send passes at once; the system's limit is 1024.
+const SLICES: usize = 1024;
+
+/// How the actor writes what it has drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// A write a message.
+    Each,
+    /// A write for all that was drained; what does not lie in one piece is copied together, up to 256 KiB at a time.
+    Batch,
+    /// A gathered write of the pieces as they lie, without a copy, up to 1024 at a time.
+    Vectored,
+}
+
+impl Policy {
+    /// Every policy.
+    pub const ALL: &[Self] = &[Self::Each, Self::Batch, Self::Vectored];
+
+    /// Its name in strategies.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Each => "each",
+            Self::Batch => "batch",
+            Self::Vectored => "vectored",
+        }
+    }
+
+    /// One line: what it is.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Each => "a write a message",
+            Self::Batch => "a write for all that was drained",
+            Self::Vectored => "a gathered write of the pieces as they lie, without a copy",
+        }
+    }
+}
+
+impl FromStr for Policy {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|policy| policy.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|policy| policy.name()).collect();
+            Error::argument("write", name, format!("allowed are {}", names.join(", ")))
+        })
+    }
+}
+
+/// Writes batches by a policy.
+#[derive(Debug)]
+pub struct Writer {
+    policy: Policy,
+    /// Where scattered messages are copied together; kept for its memory.
+    block: Vec<u8>,
+}
+
+impl Writer {
+    /// A writer by `policy`.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self { policy, block: Vec::new() }
+    }
+
+    /// Writes the whole batch and returns how many system calls that took.
+    ///
+    /// # Errors
+    /// What the wire fails with; the batch is advanced by what was written before, or copied together to be.
+    pub async fn write<B: Batch, W: Wire>(&mut self, batch: &mut B, wire: &W) -> io::Result<u64> {
+        let mut writes = 0;
+        while batch.has_remaining() {
+            writes += match self.policy {
+                Policy::Each => write_first(batch, wire).await?,
+                Policy::Batch => self.write_block(batch, wire).await?,
+                Policy::Vectored => write_pieces(batch, wire).await?,
+            };
+        }
+        Ok(writes)
+    }
+
+    async fn write_block<B: Batch, W: Wire>(&mut self, batch: &mut B, wire: &W) -> io::Result<u64> {
+        if batch.chunk().len() == batch.remaining() {
+            let written = wire.send(batch.chunk()).await?;
+            batch.advance(written);
+            return Ok(1);
+        }
+        self.block.clear();
+        while batch.has_remaining() && self.block.len() < BLOCK {
+            let piece = batch.chunk();
+            let taken = piece.len().min(BLOCK - self.block.len());
+            self.block.extend_from_slice(&piece[..taken]);
+            batch.advance(taken);
+        }
+        send_all(&self.block, wire).await
+    }
+}
+
+/// Writes the message at the front, to its end.
+async fn write_first<B: Batch, W: Wire>(batch: &mut B, wire: &W) -> io::Result<u64> {
+    let (mut writes, mut left) = (0, batch.first());
+    while left > 0 {
+        let piece = batch.chunk();
+        let written = wire.send(&piece[..left.min(piece.len())]).await?;
+        batch.advance(written);
+        left -= written;
+        writes += 1;
+    }
+    Ok(writes)
+}
+
+async fn write_pieces<B: Batch, W: Wire>(batch: &mut B, wire: &W) -> io::Result<u64> {
+    let written = {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = batch.chunks_vectored(&mut slices);
+        wire.send_gathered(&slices[..filled]).await?
+    };
+    batch.advance(written);
+    Ok(1)
+}
+
+async fn send_all<W: Wire>(mut bytes: &[u8], wire: &W) -> io::Result<u64> {
+    let mut writes = 0;
+    while !bytes.is_empty() {
+        let written = wire.send(bytes).await?;
+        bytes = &bytes[written..];
+        writes += 1;
+    }
+    Ok(writes)
+}

@@ -1,0 +1,257 @@
+//! One point of the grid: what is run, and under which load.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::memory;
+use super::strategy::Strategy;
+use crate::error::{Error, Result};
+use crate::message::Layout;
+use crate::queue::{Capacity, Kind, Shape};
+use crate::server::Mode;
+
+/// The most messages that one producer sends in a burst.
+pub const MOST_MESSAGES: u64 = u32::MAX as u64;
+
+/// The most runtime threads.
+pub const MOST_THREADS: usize = 1024;
+
+/// The most producers that can be threads.
+pub const MOST_PRODUCER_THREADS: u32 = 8192;
+
+/// What the producers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Producers {
+    /// Tasks on a multi-threaded tokio runtime.
+    Tasks,
+    /// A thread each.
+    Threads,
+}
+
+/// Where the actor runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Placement {
+    /// On a thread and a runtime of its own.
+    Thread,
+    /// As a task among the producers, as in the article.
+    Task,
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The queue and the write policy.
+    pub strategy: Strategy,
+    /// How many producers send.
+    pub producers: u32,
+    /// How many messages each sends in a burst.
+    pub messages: u64,
+    /// The size of a message in bytes.
+    pub payload: usize,
+    /// The most that the queue holds; `None` for no bound.
+    pub capacity: Option<Capacity>,
+    /// What the producers are.
+    pub producers_as: Producers,
+    /// Where the actor runs.
+    pub actor: Placement,
+    /// What the server does with what it reads.
+    pub server: Mode,
+    /// Threads of the producers' runtime; `None` for as many as the machine has cores.
+    pub threads: Option<usize>,
+    /// Processor time that a producer spends before each message.
+    pub work: Duration,
+    /// How long a producer sleeps before each message.
+    pub delay: Duration,
+    /// The fewest bursts.
+    pub bursts: u32,
+    /// Bursts are repeated until they have taken this long in all.
+    pub min_time: Duration,
+    /// After this long the run ends as [`TimedOut`](super::Status::TimedOut).
+    pub timeout: Option<Duration>,
+}
+
+impl Cell {
+    /// A cell with the article's load: `producers` tasks that send 1000 messages of one byte.
+    #[must_use]
+    pub const fn new(strategy: Strategy, producers: u32) -> Self {
+        Self {
+            strategy,
+            producers,
+            messages: 1000,
+            payload: 1,
+            capacity: None,
+            producers_as: Producers::Tasks,
+            actor: Placement::Thread,
+            server: Mode::Discard,
+            threads: None,
+            work: Duration::ZERO,
+            delay: Duration::ZERO,
+            bursts: 1,
+            min_time: Duration::ZERO,
+            timeout: None,
+        }
+    }
+
+    /// How the cell's records are laid out.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for producers or a payload out of bounds.
+    pub fn layout(&self) -> Result<Layout> {
+        Layout::new(self.payload, self.producers)
+    }
+
+    /// What its queue is opened for.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        Shape { size: Some(self.payload), capacity: self.capacity }
+    }
+
+    /// Messages of one burst.
+    #[must_use]
+    pub const fn expected(&self) -> u64 {
+        self.messages.saturating_mul(self.producers as u64)
+    }
+
+    /// Threads of the producers' runtime.
+    #[must_use]
+    pub fn runtime_threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Refuses what cannot be run, before anything is started.
+    ///
+    /// # Errors
+    /// [`Error::Argument`], naming the argument, its value and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        self.layout()?;
+        within("messages", self.messages, 1, MOST_MESSAGES)?;
+        within("bursts", u64::from(self.bursts), 1, u64::from(u32::MAX))?;
+        within("threads", self.runtime_threads() as u64, 1, MOST_THREADS as u64)?;
+        if self.producers_as == Producers::Threads {
+            within("producers", u64::from(self.producers), 1, u64::from(MOST_PRODUCER_THREADS))?;
+        }
+        self.validate_capacity()?;
+        memory::refuse_beyond_a_quarter(self.worst_case())
+    }
+
+    fn validate_capacity(&self) -> Result<()> {
+        let facts = self.strategy.queue.facts();
+        let Some(capacity) = self.capacity else { return Ok(()) };
+        if !facts.bounded {
+            let bounded: Vec<_> = Kind::ALL
+                .iter()
+                .map(|kind| kind.facts())
+                .filter(|facts| facts.bounded)
+                .map(|facts| facts.name)
+                .collect();
+            let allowed = format!("{} has no bound; allowed is None, or a queue of {}", facts.name, bounded.join(", "));
+            return Err(Error::argument("capacity", format!("{capacity:?}"), allowed));
+        }
+        match capacity {
+            Capacity::Bytes(bytes) if bytes < self.payload => {
+                let allowed = format!("allowed is at least the payload, {} bytes", self.payload);
+                Err(Error::argument("capacity", bytes, allowed))
+            }
+            Capacity::Messages(0) => Err(Error::argument("capacity", 0, "allowed is at least 1 message")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The most memory that the cell could need, in bytes: the whole burst in the queue, unless that has a bound.
+    fn worst_case(&self) -> u64 {
+        let overhead = if self.payload > 64 { 48 } else { 1 };
+        let message = self.payload as u64 + overhead;
+        let waiting = match self.capacity {
+            None => self.expected(),
+            Some(Capacity::Messages(most)) => (most as u64).min(self.expected()),
+            Some(Capacity::Bytes(most)) => (most as u64 / self.payload as u64 + 1).min(self.expected()),
+        };
+        let producers = u64::from(self.producers).saturating_mul(self.payload as u64 + 1024);
+        // Vectors double as they grow, and the batch being written is as large as the one being filled.
+        waiting.saturating_mul(message).saturating_mul(2).saturating_add(producers)
+    }
+}
+
+fn within(name: &'static str, value: u64, least: u64, most: u64) -> Result<()> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::argument(name, value, format!("allowed are {least} to {most}")))
+}
+
+macro_rules! words {
+    ($type:ty, $argument:literal, $($word:literal => $value:expr),+) => {
+        impl $type {
+            /// The word that callers use.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(value if value == $value => $word,)+ _ => "" }
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(word: &str) -> Result<Self> {
+                match word {
+                    $($word => Ok($value),)+
+                    _ => Err(Error::argument($argument, word, concat!("allowed are", $(" ", $word),+))),
+                }
+            }
+        }
+    };
+}
+
+words!(Producers, "producers_as", "tasks" => Self::Tasks, "threads" => Self::Threads);
+words!(Placement, "actor", "thread" => Self::Thread, "task" => Self::Task);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::Policy;
+
+    fn cell() -> Cell {
+        Cell::new(Strategy { queue: Kind::Swap, write: Policy::Batch }, 4)
+    }
+
+    fn refusal(cell: &Cell) -> String {
+        cell.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_bound_is_named_with_its_value() {
+        assert!(refusal(&Cell { messages: 0, ..cell() }).starts_with("messages=0: allowed are 1 to"));
+        assert!(refusal(&Cell { producers: 0, ..cell() }).starts_with("producers=0"));
+        assert!(refusal(&Cell { payload: 0, ..cell() }).starts_with("payload=0"));
+        assert!(refusal(&Cell { bursts: 0, ..cell() }).starts_with("bursts=0"));
+        assert!(refusal(&Cell { threads: Some(0), ..cell() }).starts_with("threads=0"));
+        let small = Cell { payload: 64, capacity: Some(Capacity::Bytes(63)), ..cell() };
+        assert!(refusal(&small).starts_with("capacity=63"));
+    }
+
+    #[test]
+    fn a_capacity_needs_a_queue_that_has_one() {
+        let strategy = Strategy { queue: Kind::Mpsc, write: Policy::Batch };
+        let message = refusal(&Cell { strategy, capacity: Some(Capacity::Bytes(1024)), ..cell() });
+        assert!(message.contains("mpsc has no bound") && message.contains("swap"), "{message}");
+    }
+
+    #[test]
+    fn what_the_memory_cannot_hold_is_refused() {
+        let message = refusal(&Cell { messages: MOST_MESSAGES, payload: 1 << 20, producers: 1000, ..cell() });
+        assert!(message.contains("a quarter"), "{message}");
+        let bounded = Cell { messages: MOST_MESSAGES, capacity: Some(Capacity::Bytes(1 << 20)), ..cell() };
+        assert!(bounded.validate().is_ok());
+    }
+
+    #[test]
+    fn words_go_both_ways() {
+        for word in ["tasks", "threads"] {
+            assert_eq!(word.parse::<Producers>().unwrap().name(), word);
+        }
+        assert_eq!(
+            "fibres".parse::<Producers>().unwrap_err().to_string(),
+            "producers_as=fibres: allowed are tasks threads"
+        );
+    }
+}

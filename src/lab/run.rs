@@ -1,0 +1,142 @@
+//! Repeats a burst until enough was measured, and ends early when it is told to.
+
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::burst::{Burst, Stage, burst};
+use super::cell::Cell;
+use super::report::{Report, Status};
+use super::signal::Signal;
+use crate::error::{Error, Result};
+use crate::queue::{Queue, Visitor};
+use crate::server::{Server, Settings};
+
+/// Runs a cell. It ends early, with [`Error::Cancelled`], when `cancel` is raised.
+///
+/// # Errors
+/// [`Error::Argument`] for a cell that cannot be run, [`Error::Cancelled`], and what threads and sockets fail with.
+///
+/// # Example
+/// ```
+/// use fanin::lab::{self, Cell, Signal, Status};
+///
+/// let cell = Cell::new("swap/batch".parse()?, 8);
+/// let report = lab::run(&cell, &Signal::new())?;
+/// assert_eq!(report.status, Status::Ok);
+/// assert_eq!((report.sent, report.delivered), (8000, 8000));
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn run(cell: &Cell, cancel: &Signal) -> Result<Report> {
+    cell.validate()?;
+    cell.strategy.queue.visit(Some(cell.payload), Run { cell, cancel })
+}
+
+/// Runs a cell over a queue of the caller's own, in the place of the one that its strategy names.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_queue<Q: Queue>(cell: &Cell, cancel: &Signal) -> Result<Report> {
+    cell.validate()?;
+    Run { cell, cancel }.visit::<Q>()
+}
+
+struct Run<'a> {
+    cell: &'a Cell,
+    cancel: &'a Signal,
+}
+
+impl Visitor for Run<'_> {
+    type Output = Result<Report>;
+
+    fn visit<Q: Queue>(self) -> Result<Report> {
+        let Self { cell, cancel } = self;
+        let server = Server::start(&Settings::local(cell.server))?;
+        let runtime = producers_runtime(cell)?;
+        let stage = Stage {
+            cell,
+            layout: cell.layout()?,
+            server: &server,
+            runtime: runtime.handle().clone(),
+            stop: Signal::new(),
+        };
+        let report = runtime.block_on(repeat::<Q>(&stage, cancel));
+        drop(runtime);
+        server.stop()?;
+        report
+    }
+}
+
+fn producers_runtime(cell: &Cell) -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(cell.runtime_threads())
+        .thread_name("fanin-producers")
+        .enable_all()
+        .build()
+        .map_err(Error::io("start the producers' runtime"))
+}
+
+async fn repeat<Q: Queue>(stage: &Stage<'_>, cancel: &Signal) -> Result<Report> {
+    let mut report = Report::new(stage.layout.proof(), stage.cell.runtime_threads());
+    let ending = {
+        let bursts = bursts::<Q>(stage, &mut report);
+        tokio::pin!(bursts);
+        tokio::select! {
+            ended = &mut bursts => Ending::Own(ended),
+            ending = end_of(stage.cell.timeout, cancel) => {
+                stage.stop.raise();
+                // Whatever it comes to now: it was not let finish.
+                let _ = bursts.await;
+                ending
+            }
+        }
+    };
+    match ending {
+        Ending::Own(ended) => ended.map(|()| report),
+        Ending::Cancelled => Err(Error::Cancelled),
+        Ending::Late(timeout) => Ok(timed_out(report, timeout)),
+    }
+}
+
+async fn bursts<Q: Queue>(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
+    while report.status == Status::Ok && wants_more(stage.cell, report) {
+        let burst = burst::<Q>(stage).await?;
+        report.add(&burst);
+        check(burst)?;
+    }
+    Ok(())
+}
+
+fn wants_more(cell: &Cell, report: &Report) -> bool {
+    report.bursts < u64::from(cell.bursts) || report.deliver < cell.min_time
+}
+
+/// A burst whose actor failed is an error, unless the ledger has already found what is wrong.
+fn check(burst: Burst) -> Result<()> {
+    match burst.account {
+        Err(error) if burst.verdict.is_proved() || matches!(error, Error::Cancelled) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// How a run ends: by itself, or before it is done.
+enum Ending {
+    Own(Result<()>),
+    Cancelled,
+    Late(Duration),
+}
+
+async fn end_of(timeout: Option<Duration>, cancel: &Signal) -> Ending {
+    let timeout = timeout.unwrap_or(Duration::MAX);
+    tokio::select! {
+        () = cancel.raised() => Ending::Cancelled,
+        () = tokio::time::sleep(timeout) => Ending::Late(timeout),
+    }
+}
+
+fn timed_out(mut report: Report, timeout: Duration) -> Report {
+    let seconds = timeout.as_secs_f64();
+    report.status = Status::TimedOut;
+    report.counterexample = Some(format!("after {seconds} s {} messages had arrived", report.delivered));
+    report
+}

@@ -1,0 +1,30 @@
+//! Errors of the core, as Python's exceptions. The classes live in `fanin.errors`, so they pickle.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::error::Error;
+
+pyo3::import_exception!(fanin.errors, AddressError);
+pyo3::import_exception!(fanin.errors, FaninError);
+pyo3::import_exception!(fanin.errors, Forked);
+pyo3::import_exception!(fanin.errors, PlanError);
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Argument { .. } => PlanError::new_err(message),
+            Error::Address { source, .. } => match source.raw_os_error() {
+                Some(code) => AddressError::new_err((code, message)),
+                None => AddressError::new_err(message),
+            },
+            Error::Io { source, .. } => match source.raw_os_error() {
+                Some(code) => pyo3::exceptions::PyOSError::new_err((code, message)),
+                None => pyo3::exceptions::PyOSError::new_err(message),
+            },
+            Error::Panicked { .. } => PyRuntimeError::new_err(message),
+            Error::Send(_) | Error::Cancelled => FaninError::new_err(message),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The border to Python: conversion, the interpreter's lock, signals and exceptions. No algorithm lives here.
+//!
+//! What is long runs on a thread of its own while the caller waits in slices, so that Ctrl-C is answered within a tenth
+//! of a second; every thread is joined before the call returns. Results cross as dictionaries of plain numbers and words,
+//! from which the Python side makes its frozen dataclasses.
+
+mod asyncio;
+mod errors;
+mod fork;
+mod published;
+mod run;
+mod server;
+mod strategies;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// The Rust core, as Python sees it.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::asyncio::shutdown;
+    #[pymodule_export]
+    use super::published::published;
+    #[pymodule_export]
+    use super::run::{run, run_async};
+    #[pymodule_export]
+    use super::server::PyServer;
+    #[pymodule_export]
+    use super::strategies::{build_info, strategies};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::fork::remember();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,41 @@
+//! What there is to choose from, and what this build is.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::lab::Strategy;
+use crate::queue::Drain;
+
+/// Every queue with every write policy, as dictionaries.
+#[pyfunction]
+pub(super) fn strategies(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    Strategy::all().map(|strategy| facts(py, strategy)).collect()
+}
+
+fn facts(py: Python<'_>, strategy: Strategy) -> PyResult<Bound<'_, PyDict>> {
+    let (facts, write) = (strategy.queue.facts(), strategy.write);
+    let row = PyDict::new(py);
+    row.set_item("name", strategy.to_string())?;
+    row.set_item("queue", facts.name)?;
+    row.set_item("write", write.name())?;
+    row.set_item("about", format!("{}; {}", facts.about, write.about()))?;
+    row.set_item("drain", if facts.drain == Drain::One { "one" } else { "all" })?;
+    row.set_item("order", if facts.total_order { "total" } else { "per producer" })?;
+    row.set_item("bounded", facts.bounded)?;
+    row.set_item("guarantees", facts.guarantees)?;
+    row.set_item("cost", facts.cost)?;
+    row.set_item("loses_when", facts.loses_when)?;
+    row.set_item("source", facts.source)?;
+    Ok(row)
+}
+
+/// What this build is: versions and target, for a bug report.
+#[pyfunction]
+pub(super) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let info = PyDict::new(py);
+    info.set_item("version", env!("CARGO_PKG_VERSION"))?;
+    info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+    info.set_item("os", std::env::consts::OS)?;
+    info.set_item("arch", std::env::consts::ARCH)?;
+    Ok(info)
+}

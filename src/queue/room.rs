@@ -1,0 +1,205 @@
+//! Capacity, and who waits for it.
+//!
+//! A [`Room`] lives inside its queue's lock. Waiters, tasks and threads alike, stand in one line, first come first served;
+//! a thread is a waker that unparks. Room that becomes free is *granted* to the front of the line, so nobody overtakes,
+//! and a waiter that gives up hands its grant on.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use crate::error::SendError;
+
+/// The most that a queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capacity {
+    /// In bytes of messages.
+    Bytes(usize),
+    /// In messages, whatever their size.
+    Messages(usize),
+}
+
+impl Capacity {
+    /// How many of its units it allows.
+    #[must_use]
+    pub const fn limit(self) -> usize {
+        match self {
+            Self::Bytes(limit) | Self::Messages(limit) => limit,
+        }
+    }
+
+    const fn need(self, length: usize) -> usize {
+        match self {
+            Self::Bytes(_) => length,
+            Self::Messages(_) => 1,
+        }
+    }
+}
+
+/// A place in the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: Ticket,
+    need: usize,
+    granted: bool,
+    waker: Waker,
+}
+
+/// Room in a queue, in bytes or messages; without a capacity it never ends.
+#[derive(Debug)]
+pub struct Room {
+    capacity: Option<Capacity>,
+    used: usize,
+    /// By ticket, oldest first; the granted ones are a prefix.
+    line: VecDeque<Waiter>,
+    granted: usize,
+    next: Ticket,
+}
+
+impl Room {
+    /// Empty room.
+    #[must_use]
+    pub const fn new(capacity: Option<Capacity>) -> Self {
+        Self { capacity, used: 0, line: VecDeque::new(), granted: 0, next: Ticket(0) }
+    }
+
+    /// Takes room for a message, unless it would have to wait.
+    ///
+    /// # Errors
+    /// [`SendError::Full`] when there is none or others stand in line, [`SendError::TooLarge`] when there never will be.
+    #[inline]
+    pub fn take(&mut self, length: usize) -> Result<(), SendError> {
+        let Some(capacity) = self.capacity else { return Ok(()) };
+        let need = capacity.need(length);
+        if need > capacity.limit() {
+            return Err(SendError::TooLarge);
+        }
+        if self.line.len() > self.granted || self.used + need > capacity.limit() {
+            return Err(SendError::Full);
+        }
+        self.used += need;
+        Ok(())
+    }
+
+    /// Joins the end of the line.
+    pub fn join(&mut self, length: usize, waker: Waker) -> Ticket {
+        let ticket = self.next;
+        self.next = Ticket(ticket.0 + 1);
+        let need = self.capacity.map_or(0, |capacity| capacity.need(length));
+        self.line.push_back(Waiter { ticket, need, granted: false, waker });
+        ticket
+    }
+
+    /// Whether the ticket's turn has come; then its room is taken and it leaves the line. Otherwise `waker` is kept.
+    pub fn poll(&mut self, ticket: Ticket, waker: &Waker) -> bool {
+        let Some(at) = self.find(ticket) else { return false };
+        let waiter = &mut self.line[at];
+        if !waiter.granted {
+            waiter.waker.clone_from(waker);
+            return false;
+        }
+        self.line.remove(at);
+        self.granted -= 1;
+        true
+    }
+
+    /// Leaves the line; a grant goes to whoever is next. Wake what `woken` receives, outside of the lock.
+    pub fn leave(&mut self, ticket: Ticket, woken: &mut Vec<Waker>) {
+        let Some(at) = self.find(ticket) else { return };
+        if let Some(waiter) = self.line.remove(at)
+            && waiter.granted
+        {
+            self.granted -= 1;
+            self.used -= waiter.need;
+        }
+        self.grant(woken);
+    }
+
+    /// Gives back the room of `messages` messages with `bytes` bytes in all. Wake what `woken` receives, outside of the
+    /// lock.
+    #[inline]
+    pub fn release(&mut self, messages: usize, bytes: usize, woken: &mut Vec<Waker>) {
+        self.used -= match self.capacity {
+            None => return,
+            Some(Capacity::Bytes(_)) => bytes,
+            Some(Capacity::Messages(_)) => messages,
+        };
+        self.grant(woken);
+    }
+
+    /// Wakes all, for a queue that has closed.
+    pub fn wake_all(&mut self, woken: &mut Vec<Waker>) {
+        woken.extend(self.line.iter().map(|waiter| waiter.waker.clone()));
+    }
+
+    fn grant(&mut self, woken: &mut Vec<Waker>) {
+        let limit = self.capacity.map_or(usize::MAX, Capacity::limit);
+        while let Some(waiter) = self.line.get_mut(self.granted)
+            && self.used + waiter.need <= limit
+        {
+            self.used += waiter.need;
+            waiter.granted = true;
+            self.granted += 1;
+            woken.push(waiter.waker.clone());
+        }
+    }
+
+    fn find(&self, ticket: Ticket) -> Option<usize> {
+        self.line.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waker() -> Waker {
+        Waker::noop().clone()
+    }
+
+    #[test]
+    fn nobody_overtakes() {
+        let mut room = Room::new(Some(Capacity::Bytes(10)));
+        let mut woken = Vec::new();
+        room.take(8).unwrap();
+        let large = room.join(9, waker());
+        assert_eq!(room.take(1), Err(SendError::Full), "a small one waits behind a large one");
+        let small = room.join(1, waker());
+        room.release(1, 8, &mut woken);
+        assert_eq!(woken.len(), 2);
+        assert!(room.poll(small, &waker()) && room.poll(large, &waker()));
+        assert_eq!(room.take(1), Err(SendError::Full));
+    }
+
+    #[test]
+    fn a_cancelled_grant_is_handed_on() {
+        let mut room = Room::new(Some(Capacity::Messages(1)));
+        let mut woken = Vec::new();
+        room.take(100).unwrap();
+        let (first, second) = (room.join(5, waker()), room.join(5, waker()));
+        room.release(1, 100, &mut woken);
+        assert_eq!(woken.len(), 1);
+        assert!(!room.poll(second, &waker()));
+        room.leave(first, &mut woken);
+        assert_eq!(woken.len(), 2);
+        assert!(room.poll(second, &waker()));
+    }
+
+    #[test]
+    fn a_message_beyond_the_capacity_is_refused_at_once() {
+        let mut room = Room::new(Some(Capacity::Bytes(4)));
+        assert_eq!(room.take(5), Err(SendError::TooLarge));
+        assert_eq!(room.take(4), Ok(()));
+    }
+
+    #[test]
+    fn without_a_capacity_there_is_always_room() {
+        let mut room = Room::new(None);
+        let mut woken = Vec::new();
+        assert_eq!(room.take(usize::MAX), Ok(()));
+        room.release(1, usize::MAX, &mut woken);
+        assert_eq!(room.take(usize::MAX), Ok(()));
+    }
+}

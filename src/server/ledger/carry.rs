@@ -1,0 +1,41 @@
+//! Cuts a stream into records, whatever pieces it comes in.
+
+/// The beginning of a record whose end has not come yet.
+#[derive(Debug)]
+pub(super) struct Carry {
+    size: usize,
+    partial: Vec<u8>,
+}
+
+impl Carry {
+    /// For records of `size` bytes.
+    pub(super) const fn new(size: usize) -> Self {
+        Self { size, partial: Vec::new() }
+    }
+
+    /// Hands whole records to `take`, in order, as many at a time as lie together; keeps the rest for the next call.
+    #[inline]
+    pub(super) fn cut(&mut self, bytes: &[u8], mut take: impl FnMut(&[u8])) {
+        let bytes = if self.partial.is_empty() { bytes } else { self.complete(bytes, &mut take) };
+        let (records, rest) = bytes.split_at(bytes.len() - bytes.len() % self.size);
+        take(records);
+        self.partial.extend_from_slice(rest);
+    }
+
+    /// How many bytes of a record are left over, and how many it should have; nothing when the stream ends with a record.
+    pub(super) fn rest(&self) -> Option<(usize, usize)> {
+        (!self.partial.is_empty()).then_some((self.partial.len(), self.size))
+    }
+
+    /// Completes the record that was begun, if `bytes` suffice, and returns what is left of them.
+    fn complete<'a>(&mut self, bytes: &'a [u8], take: &mut impl FnMut(&[u8])) -> &'a [u8] {
+        let missing = self.size - self.partial.len();
+        let (end, rest) = bytes.split_at(missing.min(bytes.len()));
+        self.partial.extend_from_slice(end);
+        if self.partial.len() == self.size {
+            take(&self.partial);
+            self.partial.clear();
+        }
+        rest
+    }
+}

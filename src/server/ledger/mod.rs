@@ -1,0 +1,194 @@
+//! The ledger: proves from the bytes of one connection that every message arrived exactly once and in order.
+//!
+//! A ledger knows what was to be sent (a [`Layout`], and how many messages each producer sends) and reads what arrives,
+//! split in any way. It does no input or output and asks no clock: time stamps are handed in. [`Ledger::close`] ends in a
+//! [`Verdict`], which counts what went wrong and quotes the first place where it did.
+//!
+//! # What each level of proof sees
+//!
+//! | [`Proof`](crate::message::Proof) | seen | cannot be seen |
+//! | --- | --- | --- |
+//! | `exact` | every loss, double, disorder within a producer, and changed byte | a change that hits header and filler so that both still fit (by chance 1 in 2³² with 16 bytes, less with more) |
+//! | `tagged` | every change of any producer's number of messages; every disorder, loss or double within half a *window* (2 to the number of sequence bits) | a message that takes the place of another of the same producer, a multiple of the window away: the bytes are equal |
+//! | `shuffle` | every change of how often each value comes: so every loss, every double, every changed value, unless they cancel out; every disorder that leaves a stream that the producers could not have sent | messages of equal value exchanged; disorder that other producers' counters explain |
+//!
+//! No level looks at the order across producers, which no queue owes.
+//!
+//! # How the counts are to be read
+//!
+//! Whether there is a fault is proved; the counts say what kind it is. With `exact` they are facts: a message is *lost*
+//! when it never came, *duplicated* for each time that it came again, *reordered* when a later one of its producer came
+//! before it. With `tagged` the same holds as long as nothing moves by more than half a window; beyond that the nearest
+//! reading is taken. With `shuffle` lost and duplicated are facts about values (a loss and a double of the same value
+//! cancel out, and show as disorder or not at all), and reordered is the ledger's best reading.
+//! A corrupted message counts as corrupted, and what it was before as lost. So `sent = delivered + lost`, always.
+//!
+//! # What it costs
+//!
+//! A run of up to [`RECORDED`] bytes is *recorded*: while the clock runs its bytes are only copied, into memory that was
+//! touched beforehand, and they are checked by `close`. A larger run is checked *online*, as it arrives. Both give the
+//! same verdict. `cargo bench --bench ledger` tells what either costs beside a bare counter, and
+//! `cargo bench --bench overhead` what it does to the speed of a connection.
+
+mod carry;
+mod gaps;
+mod recording;
+mod sequences;
+mod shuffle;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use crate::message::{Layout, Proof};
+
+use carry::Carry;
+use recording::Recording;
+use sequences::Sequences;
+use shuffle::Shuffle;
+pub use verdict::{Counterexample, Verdict};
+use verdict::{Finding, Findings};
+
+/// Runs of up to this many bytes are recorded, and checked when their clock has stopped.
+pub const RECORDED: u64 = 16 << 20;
+
+/// The account of one connection.
+#[derive(Debug)]
+pub struct Ledger {
+    proof: Proof,
+    progress: Progress,
+    recording: Option<Recording>,
+    checker: Checker,
+}
+
+impl Ledger {
+    /// A ledger for producers that send `messages` records each, recorded if they are few enough.
+    ///
+    /// Memory for a recording is allocated and touched here, before any clock runs.
+    #[must_use]
+    pub fn new(layout: Layout, messages: u64) -> Self {
+        let ledger = Self::online(layout, messages);
+        let recording = Recording::of(ledger.expected());
+        Self { recording, ..ledger }
+    }
+
+    /// A ledger that checks as bytes arrive, however few they are.
+    #[must_use]
+    pub fn online(layout: Layout, messages: u64) -> Self {
+        let expected = u64::from(layout.producers()).saturating_mul(messages).saturating_mul(layout.size() as u64);
+        Self {
+            proof: layout.proof(),
+            progress: Progress { expected, bytes: 0, first: None, last: None },
+            recording: None,
+            checker: Checker::new(layout, messages),
+        }
+    }
+
+    /// How many bytes are to come.
+    #[must_use]
+    pub const fn expected(&self) -> u64 {
+        self.progress.expected
+    }
+
+    /// Takes the next bytes of the stream, which were read at `at`.
+    #[inline]
+    pub fn received(&mut self, bytes: &[u8], at: Instant) {
+        self.progress.advance(bytes.len() as u64, at);
+        let recorded = self.recording.as_mut().is_some_and(|recording| recording.take(bytes));
+        if !recorded {
+            self.replay();
+            self.checker.check(bytes);
+        }
+    }
+
+    /// Ends the stream and gives the verdict; checks what was recorded.
+    #[must_use]
+    pub fn close(mut self) -> Verdict {
+        self.replay();
+        let Self { proof, progress, checker, .. } = self;
+        let Findings { delivered, lost, duplicated, reordered, corrupted, counterexample } = checker.close();
+        Verdict {
+            proof,
+            delivered,
+            bytes: progress.bytes,
+            lost,
+            duplicated,
+            reordered,
+            corrupted,
+            first_byte: progress.first,
+            last_byte: progress.last,
+            counterexample,
+        }
+    }
+
+    /// Checks what was recorded, and records no more.
+    fn replay(&mut self) {
+        if let Some(recording) = self.recording.take() {
+            self.checker.check(recording.bytes());
+        }
+    }
+}
+
+/// How far the stream has come, and when.
+#[derive(Debug)]
+struct Progress {
+    expected: u64,
+    bytes: u64,
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Progress {
+    #[inline]
+    fn advance(&mut self, bytes: u64, at: Instant) {
+        let before = self.bytes;
+        self.bytes += bytes;
+        if before == 0 && bytes > 0 {
+            self.first = Some(at);
+        }
+        if before < self.expected && self.bytes >= self.expected {
+            self.last = Some(at);
+        }
+    }
+}
+
+/// The check that fits a layout.
+#[derive(Debug)]
+enum Checker {
+    /// Records that say who sent them, cut out of the stream.
+    Sequences(Carry, Sequences),
+    /// Single bytes, which need no cutting.
+    Shuffle(Box<Shuffle>),
+}
+
+impl Checker {
+    fn new(layout: Layout, messages: u64) -> Self {
+        match layout.proof() {
+            Proof::Shuffle => Self::Shuffle(Box::new(Shuffle::new(layout.producers(), messages))),
+            Proof::Tagged | Proof::Exact => {
+                Self::Sequences(Carry::new(layout.size()), Sequences::new(layout, messages))
+            }
+        }
+    }
+
+    fn check(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sequences(carry, sequences) => carry.cut(bytes, |records| sequences.arrived(records)),
+            Self::Shuffle(shuffle) => shuffle.arrived(bytes),
+        }
+    }
+
+    fn close(self) -> Findings {
+        match self {
+            Self::Sequences(carry, mut sequences) => {
+                if let Some((bytes, size)) = carry.rest() {
+                    sequences.corrupted(Finding::Cut { bytes, size });
+                }
+                sequences.close()
+            }
+            Self::Shuffle(shuffle) => shuffle.close(),
+        }
+    }
+}

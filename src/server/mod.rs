@@ -1,0 +1,155 @@
+//! The other end of the socket: accepts connections, reads what comes, answers or not, and checks it.
+//!
+//! A [`Server`] serves any number of connections at once, on a thread and a runtime of its own. Each connection is read
+//! in pieces of up to 64 KiB. In [`Mode::Echo`] a piece is written back before the next is read, so a client that stops
+//! reading its echo is not read from either, and a connection never holds more than one piece. In [`Mode::Discard`] only
+//! reading is done.
+//!
+//! What arrives on a connection is proved by a [`Ledger`](ledger::Ledger): hand one over with [`Server::expect`] before
+//! the client connects, and wait for the [`Receipt`]. Connections that nobody expects are served without one.
+//!
+//! The server knows nothing of queues and actors: it sees bytes.
+
+mod accept;
+mod connection;
+pub mod ledger;
+mod receipt;
+mod report;
+mod settings;
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::{fmt, io};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result};
+use ledger::Ledger;
+use receipt::Expected;
+pub use receipt::Receipt;
+use report::Counters;
+pub use report::Report;
+pub use settings::{Mode, Settings};
+
+/// A server that runs until it is stopped or dropped.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// Dropped to tell the thread to end.
+    running: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's thread and its owner both see.
+#[derive(Debug, Default)]
+struct Shared {
+    mode: Mode,
+    counters: Counters,
+    expected: Expected,
+}
+
+impl Server {
+    /// Listens, and serves from now on.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when the host does not resolve or none of its addresses can be listened on; [`Error::Io`] when
+    /// the system gives no thread or no file descriptors. Nothing is left running then.
+    pub fn start(settings: &Settings) -> Result<Self> {
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(Error::io("start the server's runtime"))?;
+        let listener = listen(settings)?;
+        let address = listener.local_addr().map_err(Error::io("read the server's address"))?;
+        let listener = {
+            let _context = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(Error::io("watch the server's socket"))?
+        };
+        let shared = Arc::new(Shared { mode: settings.mode, ..Shared::default() });
+        let (running, stopped) = oneshot::channel();
+        let thread = spawn(runtime, listener, stopped, Arc::clone(&shared))?;
+        Ok(Self { address, shared, running: Some(running), thread: Some(thread) })
+    }
+
+    /// Where the server listens; with the port that was found, if any was asked for.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Has the next connection that is accepted, and that no earlier call expects, checked by `ledger`.
+    ///
+    /// If the receipt is dropped before a connection comes, none is expected any more.
+    pub fn expect(&self, ledger: Ledger) -> Receipt {
+        self.shared.expected.add(ledger)
+    }
+
+    /// What was done until now.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.shared.counters.report()
+    }
+
+    /// Closes the listener and all connections, waits for the thread, and says what was done. It does not wait for
+    /// clients: receipts of connections that are still open end with [`Error::Cancelled`].
+    ///
+    /// # Errors
+    /// [`Error::Panicked`] if the server's thread did, which is a bug.
+    pub fn stop(mut self) -> Result<Report> {
+        self.join().map_err(|payload| Error::panicked("server", &*payload))?;
+        Ok(self.report())
+    }
+
+    fn join(&mut self) -> thread::Result<()> {
+        drop(self.running.take());
+        self.thread.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A panic was printed by its own thread; nobody is left here to be told of it.
+        let _ = self.join();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("mode", &self.shared.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Resolves the host and listens on the first of its addresses that can be listened on.
+fn listen(settings: &Settings) -> Result<TcpListener> {
+    let fail = |doing| move |source| Error::Address { doing, address: settings.address(), source };
+    let addresses: Vec<_> =
+        (settings.host.as_str(), settings.port).to_socket_addrs().map_err(fail("resolve"))?.collect();
+    let listener = TcpListener::bind(&addresses[..]).map_err(fail("listen on"))?;
+    listener.set_nonblocking(true).map_err(fail("listen on"))?;
+    Ok(listener)
+}
+
+/// Runs the server on a thread of its own, until `stopped` resolves.
+fn spawn(
+    runtime: Runtime,
+    listener: tokio::net::TcpListener,
+    stopped: oneshot::Receiver<Infallible>,
+    shared: Arc<Shared>,
+) -> Result<JoinHandle<()>> {
+    let serve = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = stopped => {}
+                () = accept::run(listener, &shared) => {}
+            }
+        });
+        // The runtime is dropped here, and with it every connection's task, socket and buffer.
+        drop(runtime);
+    };
+    let thread = thread::Builder::new().name("fanin-server".to_owned());
+    thread.spawn(serve).map_err(|source: io::Error| Error::Io { doing: "start the server's thread", source })
+}
