@@ -1,0 +1,168 @@
+"""What is to be run: cells, the grid they form, and how long each is repeated; checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from itertools import product
+from typing import Any
+
+from . import _check
+from .errors import PlanError
+from .strategies import strategies
+
+__all__ = ["AXES", "Cell", "Effort", "cell", "effort", "grid"]
+
+MOST_PRODUCERS = 65_536
+LARGEST_PAYLOAD = 16 << 20
+MOST_MESSAGES = 10**12
+MOST_BYTES = 1 << 62
+MOST_RUNS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of a grid.
+
+    Attributes:
+        strategy: A name of `strategies()`.
+        producers: How many send.
+        messages: How many each of them sends.
+        payload: A message's size in bytes.
+        capacity: The most bytes that the queue holds; None is no bound.
+        work_ns: CPU nanoseconds that a producer spends before each message.
+        delay_ns: Nanoseconds that a producer sleeps before each message.
+        server: `discard` or `echo`.
+        producers_as: `tasks` of the runtime, or operating-system `threads`.
+        actor: A `thread` of its own, or a `task` among the producers.
+        threads: The runtime's threads; None is one a core.
+    """
+
+    strategy: str
+    producers: int
+    messages: int
+    payload: int
+    capacity: int | None
+    work_ns: int
+    delay_ns: int
+    server: str
+    producers_as: str
+    actor: str
+    threads: int | None
+
+    def label(self) -> str:
+        """A few words for a progress bar."""
+        return f"{self.strategy} × {self.producers:,}"
+
+
+AXES = tuple(axis.name for axis in fields(Cell))
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long a cell is run: bursts are repeated back to back, never enlarged.
+
+    Attributes:
+        bursts: At least so many bursts.
+        min_ns: And until so many nanoseconds have been timed.
+        timeout_ns: When a burst is given up; None is never.
+    """
+
+    bursts: int
+    min_ns: int
+    timeout_ns: int | None
+
+
+def cell(**arguments: Any) -> Cell:
+    """One checked cell from arguments as `run` takes them."""
+    return _joint(Cell(**{_FIELDS.get(name, name): _CHECKS[name](value) for name, value in arguments.items()}))
+
+
+def effort(bursts: object, min_seconds: object, timeout: object) -> Effort:
+    """How long to run, checked."""
+    return Effort(
+        bursts=_check.integer("bursts", bursts, 1, 10**9),
+        min_ns=_check.nanoseconds("min_seconds", min_seconds),
+        timeout_ns=None if timeout is None else _check.nanoseconds("timeout", timeout, above_zero=True),
+    )
+
+
+def grid(axes: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """The cells of every combination, the last axis fastest; each axis a value or a list of values."""
+    points = [_points(name, value) for name, value in axes.items()]
+    _countable(points)
+    names = [_FIELDS.get(name, name) for name in axes]
+    return tuple(_joint(Cell(**dict(zip(names, values, strict=True)))) for values in product(*points))
+
+
+def describe(cell: Cell) -> dict[str, Any]:
+    """The cell's fields as the native `run` names them."""
+    return asdict(cell)
+
+
+def _points(name: str, value: object) -> tuple[Any, ...]:
+    points = tuple(_CHECKS[name](point) for point in _check.axis(name, value))
+    _check.distinct(name, points)
+    if name == "threads" and len(points) > 1 and None in points:
+        raise _check.refuse(
+            name, value, "allowed beside other values are numbers; None is one of those by another name"
+        )
+    return points
+
+
+def _countable(points: list[tuple[Any, ...]]) -> None:
+    cells = 1
+    for axis in points:
+        cells *= len(axis)
+    if cells > MOST_RUNS:
+        raise PlanError(f"a grid of {cells:,} cells: allowed are up to {MOST_RUNS:,}")
+
+
+def _joint(cell: Cell) -> Cell:
+    """What the arguments must hold together."""
+    if cell.capacity is not None and not strategies().named(cell.strategy).bounded:
+        bounded = ", ".join(s.name for s in strategies() if s.bounded) or "none"
+        raise _check.refuse(
+            "capacity", cell.capacity, f"{cell.strategy} has no bound; those that can have one: {bounded}"
+        )
+    if cell.capacity is not None and cell.payload > cell.capacity:
+        raise _check.refuse("capacity", cell.capacity, f"allowed is at least one message, payload={cell.payload}")
+    if cell.payload == 2 and cell.producers > 16_384:
+        raise _check.refuse("producers", cell.producers, "with payload=2 allowed are 1 to 16384")
+    if cell.producers * cell.messages * cell.payload > MOST_BYTES:
+        raise _check.refuse("messages", cell.messages, f"allowed is a burst of up to {MOST_BYTES} bytes in all")
+    return cell
+
+
+def _strategy(name: str) -> Callable[[object], str]:
+    return lambda value: _check.one_of(name, value, strategies().names)
+
+
+def _integer(
+    name: str, low: int, high: int, unit: str = "", *, optional: bool = False
+) -> Callable[[object], int | None]:
+    def check(value: object) -> int | None:
+        return None if optional and value is None else _check.integer(name, value, low, high, unit)
+
+    return check
+
+
+def _word(name: str, *words: str) -> Callable[[object], str]:
+    return lambda value: _check.one_of(name, value, words)
+
+
+_CHECKS: dict[str, Callable[[object], Any]] = {
+    "strategy": _strategy("strategy"),
+    "strategies": _strategy("strategies"),
+    "producers": _integer("producers", 1, MOST_PRODUCERS),
+    "messages": _integer("messages", 1, MOST_MESSAGES),
+    "payload": _integer("payload", 1, LARGEST_PAYLOAD, "bytes"),
+    "capacity": _integer("capacity", 1, MOST_BYTES, "bytes, or None", optional=True),
+    "work": _integer("work", 0, 10**12, "CPU nanoseconds"),
+    "delay": lambda value: _check.nanoseconds("delay", value),
+    "server": _word("server", "discard", "echo"),
+    "producers_as": _word("producers_as", "tasks", "threads"),
+    "actor": _word("actor", "thread", "task"),
+    "threads": _integer("threads", 1, 1024, "or None", optional=True),
+}
+_FIELDS = {"strategies": "strategy", "work": "work_ns", "delay": "delay_ns"}

@@ -1,0 +1,88 @@
+"""The strategies: every queue with every write policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from . import _format, _native
+
+__all__ = ["Strategies", "Strategy", "strategies"]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A queue with a write policy, and what is known about it.
+
+    Attributes:
+        name: What `run` and `sweep` take, such as `"swap/batch"`.
+        queue: What stands between producers and actor.
+        write: The actor's policy: `each` writes a message at a time, `batch` all that was drained, `vectored` all of it
+            without copying it together first.
+        about: One line.
+        drain: How the actor takes: `one` message, or `all` that waits.
+        order: What order is kept.
+        bounded: Whether it can be given a `capacity`.
+        guarantees: What holds.
+        cost: What a message costs.
+        loses_when: When another is the better choice.
+        source: Where it comes from.
+    """
+
+    name: str
+    queue: str
+    write: str
+    about: str
+    drain: str
+    order: str
+    bounded: bool
+    guarantees: str
+    cost: str
+    loses_when: str
+    source: str
+
+
+class Strategies(tuple[Strategy, ...]):
+    """All strategies; prints as a table."""
+
+    __slots__ = ()
+    _columns = ("name", "drain", "about", "guarantees", "loses_when")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(strategy.name for strategy in self)
+
+    def named(self, name: str) -> Strategy:
+        """The one with that name.
+
+        Raises:
+            PlanError: There is none; the message lists the names.
+        """
+        from ._check import one_of
+
+        return self[self.names.index(one_of("strategy", name, self.names))]
+
+    def __repr__(self) -> str:
+        return _format.text_table(("name", "drain", "about"), [(s.name, s.drain, s.about) for s in self])
+
+    def _repr_html_(self) -> str:
+        rows = [[getattr(strategy, name) for name in self._columns] for strategy in self]
+        return _format.html_table([name.replace("_", " ") for name in self._columns], rows)
+
+
+@cache
+def strategies() -> Strategies:
+    """Every strategy that `run` and `sweep` know.
+
+    Returns:
+        A tuple of `Strategy`, which prints as a table.
+
+    Example:
+        >>> import fanin
+        >>> "swap/batch" in fanin.strategies().names
+        True
+        >>> fanin.strategies().named("mpsc-one/each").drain
+        'one'
+    """
+    return Strategies(Strategy(**row) for row in _native.strategies())
