@@ -86,7 +86,7 @@ def test_article(call: Call, tmp_path: Path) -> None:
 
 
 def test_strategies(call: Call) -> None:
-    assert "mpsc-one/each" in call("strategies").stdout
+    assert "mpsc-one" in call("strategies").stdout
     rows = json.loads(call("strategies", "--json").stdout)
     assert [row["name"] for row in rows] == list(fanin.strategies().names)
 
