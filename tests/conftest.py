@@ -30,7 +30,7 @@ def made_up_sweep(
     strategies: Sequence[str] = tuple(NS), producers: Sequence[int] = (1, 8, 64), rounds: int = 3, bad: Any = ()
 ) -> fanin.Sweep:
     """A sweep whose rounds are each a little slower than the last; `bad` names cells that did not deliver."""
-    from fanin.sweep import _tabulate
+    from fanin.sweeps import _tabulate
 
     rows = []
     for number in range(rounds):

@@ -123,7 +123,8 @@ def test_no_number_without_delivery(make_run: Make, status: str) -> None:
 
 def test_a_run_reads_well(make_run: Make) -> None:
     assert repr(make_run()) == (
-        "<Run swap/batch, 8 producers × 1,000 × 1 byte: 100 ns a message, 10.0 million messages a second; proof shuffle>"
+        "<Run swap/batch, 8 producers × 1,000 × 1 byte: "
+        "100 ns a message, 10.0 million messages a second; proof shuffle>"
     )
     assert "<table>" in make_run()._repr_html_()
     assert make_run().require_delivery() == make_run()
@@ -159,7 +160,14 @@ def test_strategies_say_what_they_are() -> None:
         assert strategy.name == f"{strategy.queue}/{strategy.write}"
         assert strategy.drain in ("one", "all")
         assert isinstance(strategy.bounded, bool)
-        texts = (strategy.about, strategy.order, strategy.guarantees, strategy.cost, strategy.loses_when, strategy.source)
+        texts = (
+            strategy.about,
+            strategy.order,
+            strategy.guarantees,
+            strategy.cost,
+            strategy.loses_when,
+            strategy.source,
+        )
         assert all(isinstance(text, str) and text for text in texts)
     assert pickle.loads(pickle.dumps(every)) == every
     assert "swap/batch" in repr(every)

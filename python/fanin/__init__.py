@@ -18,13 +18,9 @@ and polars, `fanin[progress]` a finer bar.
 """
 
 from ._native import __version__
-from .article import Article, article, published, replay
-from .errors import AddressError, FaninError, Forked, MissingExtra, NotDelivered, PlanError, SweepInterrupted
-from .run import Run, run, run_async
-from .server import Server
-from .strategies import Strategies, Strategy, strategies
-from .sweep import Sweep, sweep
-from .table import Table
+
+# Type checkers know this name; `typing` itself would double the time of the import.
+TYPE_CHECKING = False
 
 __all__ = [
     "AddressError",
@@ -50,3 +46,37 @@ __all__ = [
     "strategies",
     "sweep",
 ]
+
+if TYPE_CHECKING:
+    from .answer import Article, article, published, replay
+    from .catalogue import Strategies, Strategy, strategies
+    from .errors import AddressError, FaninError, Forked, MissingExtra, NotDelivered, PlanError, SweepInterrupted
+    from .runs import Run, run, run_async
+    from .server import Server
+    from .sweeps import Sweep, sweep
+    from .table import Table
+else:
+    _HOMES = {
+        "answer": "Article article published replay",
+        "catalogue": "Strategies Strategy strategies",
+        "errors": "AddressError FaninError Forked MissingExtra NotDelivered PlanError SweepInterrupted",
+        "runs": "Run run run_async",
+        "server": "Server",
+        "sweeps": "Sweep sweep",
+        "table": "Table",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Imports what is asked for first when it is: the import of the package stays cheap."""
+        from importlib import import_module
+
+        if name in _HOMES:
+            return import_module(f"{__name__}.{name}")
+        for home, names in _HOMES.items():
+            if name in names.split():
+                return globals().setdefault(name, getattr(import_module(f"{__name__}.{home}"), name))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -89,7 +89,7 @@ def _interrupted(options: argparse.Namespace, stop: Any) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .run import run
+    from .runs import run
 
     result = run(options.strategy, **_knobs(options))
     _print(options, result.to_dict, lambda: repr(result).strip("<>"))
@@ -97,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from .sweep import sweep
+    from .sweeps import sweep
 
     if options.plot:
         from .plot import figure_class
@@ -125,7 +125,7 @@ def _sweep_out(options: argparse.Namespace, result: Any) -> None:
 def _article(options: argparse.Namespace) -> int:
     import warnings
 
-    from .article import article
+    from .answer import article
 
     answer = article(
         options.quick,
@@ -155,7 +155,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _strategies(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from .strategies import strategies
+    from .catalogue import strategies
 
     _print(options, lambda: [asdict(strategy) for strategy in strategies()], lambda: repr(strategies()))
     return OK

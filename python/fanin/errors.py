@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .run import Run
-    from .sweep import Sweep
+    from .runs import Run
+    from .sweeps import Sweep
 
 __all__ = [
     "AddressError",

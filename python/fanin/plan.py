@@ -7,17 +7,16 @@ from dataclasses import asdict, dataclass, fields
 from itertools import product
 from typing import Any
 
-from . import _check
+from . import _check, _native
+from .catalogue import strategies
 from .errors import PlanError
-from .strategies import strategies
 
 __all__ = ["AXES", "Cell", "Effort", "cell", "effort", "grid"]
 
 MOST_PRODUCERS = 65_536
 LARGEST_PAYLOAD = 16 << 20
-MOST_MESSAGES = 10**12
-MOST_BYTES = 1 << 62
-MOST_RUNS = 1_000_000
+MOST_MESSAGES = MOST_BURSTS = 2**32 - 1
+MOST_CELLS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +72,18 @@ class Effort:
     timeout_ns: int | None
 
 
+ONCE = Effort(bursts=1, min_ns=0, timeout_ns=None)
+
+
 def cell(**arguments: Any) -> Cell:
     """One checked cell from arguments as `run` takes them."""
-    return _joint(Cell(**{_FIELDS.get(name, name): _CHECKS[name](value) for name, value in arguments.items()}))
+    return _possible(Cell(**{_FIELDS.get(name, name): _CHECKS[name](value) for name, value in arguments.items()}))
 
 
 def effort(bursts: object, min_seconds: object, timeout: object) -> Effort:
     """How long to run, checked."""
     return Effort(
-        bursts=_check.integer("bursts", bursts, 1, 10**9),
+        bursts=_check.integer("bursts", bursts, 1, MOST_BURSTS),
         min_ns=_check.nanoseconds("min_seconds", min_seconds),
         timeout_ns=None if timeout is None else _check.nanoseconds("timeout", timeout, above_zero=True),
     )
@@ -92,12 +94,12 @@ def grid(axes: Mapping[str, Any]) -> tuple[Cell, ...]:
     points = [_points(name, value) for name, value in axes.items()]
     _countable(points)
     names = [_FIELDS.get(name, name) for name in axes]
-    return tuple(_joint(Cell(**dict(zip(names, values, strict=True)))) for values in product(*points))
+    return tuple(_possible(Cell(**dict(zip(names, values, strict=True)))) for values in product(*points))
 
 
-def describe(cell: Cell) -> dict[str, Any]:
-    """The cell's fields as the native `run` names them."""
-    return asdict(cell)
+def native(cell: Cell, effort: Effort) -> dict[str, Any]:
+    """Both, as the native `run` takes them."""
+    return asdict(cell) | asdict(effort)
 
 
 def _points(name: str, value: object) -> tuple[Any, ...]:
@@ -114,23 +116,13 @@ def _countable(points: list[tuple[Any, ...]]) -> None:
     cells = 1
     for axis in points:
         cells *= len(axis)
-    if cells > MOST_RUNS:
-        raise PlanError(f"a grid of {cells:,} cells: allowed are up to {MOST_RUNS:,}")
+    if cells > MOST_CELLS:
+        raise PlanError(f"a grid of {cells:,} cells: allowed are up to {MOST_CELLS:,}")
 
 
-def _joint(cell: Cell) -> Cell:
-    """What the arguments must hold together."""
-    if cell.capacity is not None and not strategies().named(cell.strategy).bounded:
-        bounded = ", ".join(s.name for s in strategies() if s.bounded) or "none"
-        raise _check.refuse(
-            "capacity", cell.capacity, f"{cell.strategy} has no bound; those that can have one: {bounded}"
-        )
-    if cell.capacity is not None and cell.payload > cell.capacity:
-        raise _check.refuse("capacity", cell.capacity, f"allowed is at least one message, payload={cell.payload}")
-    if cell.payload == 2 and cell.producers > 16_384:
-        raise _check.refuse("producers", cell.producers, "with payload=2 allowed are 1 to 16384")
-    if cell.producers * cell.messages * cell.payload > MOST_BYTES:
-        raise _check.refuse("messages", cell.messages, f"allowed is a burst of up to {MOST_BYTES} bytes in all")
+def _possible(cell: Cell) -> Cell:
+    """What the arguments must hold together, and what this machine can hold, the core knows."""
+    _native.check(**native(cell, ONCE))
     return cell
 
 
@@ -157,7 +149,7 @@ _CHECKS: dict[str, Callable[[object], Any]] = {
     "producers": _integer("producers", 1, MOST_PRODUCERS),
     "messages": _integer("messages", 1, MOST_MESSAGES),
     "payload": _integer("payload", 1, LARGEST_PAYLOAD, "bytes"),
-    "capacity": _integer("capacity", 1, MOST_BYTES, "bytes, or None", optional=True),
+    "capacity": _integer("capacity", 1, 2**62, "bytes, or None", optional=True),
     "work": _integer("work", 0, 10**12, "CPU nanoseconds"),
     "delay": lambda value: _check.nanoseconds("delay", value),
     "server": _word("server", "discard", "echo"),

@@ -20,7 +20,7 @@ from .ratios import Spread, only
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .sweep import Sweep
+    from .sweeps import Sweep
 
 __all__ = ["lines", "save"]
 

@@ -15,7 +15,7 @@ from .plan import AXES
 from .table import Table
 
 if TYPE_CHECKING:
-    from .sweep import Sweep
+    from .sweeps import Sweep
 
 __all__ = ["Spread", "paired", "ratio", "summary"]
 

@@ -15,7 +15,7 @@ from .server import Server
 __all__ = ["serve"]
 
 PERIOD = 1.0
-QUIET = ("open", "connections", "bytes")
+WATCHED = ("opened", "open", "bytes_received")
 
 
 def serve(mode: str, host: str, port: int, *, as_json: bool) -> int:
@@ -26,12 +26,12 @@ def serve(mode: str, host: str, port: int, *, as_json: bool) -> int:
         seen = server.report()
         while not stop.wait(PERIOD):
             now = server.report()
-            if any(now[name] != seen[name] for name in QUIET):
-                _say(as_json, "received", now, _line(now, now["bytes"] - seen["bytes"]))
+            if any(now[name] != seen[name] for name in WATCHED):
+                _say(as_json, "received", now, _line(now, now["bytes_received"] - seen["bytes_received"]))
             seen = now
         server.stop()
         last = server.report()
-        _say(as_json, "stopped", last, f"in all: {', '.join(f'{value:,} {name}' for name, value in last.items())}")
+        _say(as_json, "stopped", last, _account(last))
     return 0
 
 
@@ -48,8 +48,14 @@ def _told_to_stop() -> Iterator[threading.Event]:
 
 
 def _line(report: dict[str, int], fresh: int) -> str:
-    clients = f"{_format.plural(report['connections'], 'connection')}, {report['open']:,} open"
-    return f"{clients}; {_format.plural(report['bytes'], 'byte')}, {_format.large(float(fresh))} in the last second"
+    clients = f"{_format.plural(report['opened'], 'connection')}, {report['open']:,} open"
+    received = _format.plural(report["bytes_received"], "byte")
+    return f"{clients}; {received}, {_format.large(float(fresh))} in the last second"
+
+
+def _account(report: dict[str, int]) -> str:
+    counts = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in report.items())
+    return f"in all: {counts}"
 
 
 def _say(as_json: bool, event: str, facts: dict[str, Any], text: str) -> None:

@@ -31,7 +31,7 @@ class Server:
         ...     with socket.create_connection((server.host, server.port)) as client:
         ...         client.sendall(b"hello")
         ...         echo = client.recv(5, socket.MSG_WAITALL)
-        >>> echo, server.report()["bytes"]
+        >>> echo, server.report()["bytes_received"]
         (b'hello', 5)
     """
 
@@ -64,7 +64,11 @@ class Server:
         return f"tcp://{host}:{self.port}"
 
     def report(self) -> dict[str, int]:
-        """What it has seen so far, over all connections: `connections`, `open`, `bytes`, `echoed`, `reads` and more."""
+        """What it has seen so far, over all connections: in numbers of connections, reads and bytes.
+
+        Returns:
+            `opened`, `open`, `failed` and `refused` connections, `bytes_received`, `bytes_echoed`, `reads`.
+        """
         return self._native.report()
 
     def stop(self) -> None:

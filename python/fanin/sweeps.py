@@ -13,7 +13,7 @@ from ._extras import need
 from .errors import SweepInterrupted
 from .plan import Cell, Effort
 from .progress import Progress
-from .run import RATES, Run, execute
+from .runs import RATES, Run, execute
 from .table import Table
 
 if TYPE_CHECKING:

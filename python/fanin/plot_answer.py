@@ -11,7 +11,7 @@ from .plot_axes import label_ends, plain_scale, thinned
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .article import Article
+    from .answer import Article
 
 __all__ = ["draw"]
 

@@ -17,7 +17,7 @@ from . import _check, _format, _native, plan, store
 from .errors import MissingExtra
 from .progress import Progress
 from .ratios import Spread
-from .sweep import Sweep, schedule, visit
+from .sweeps import Sweep, schedule, visit
 from .table import Table
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Article:
 
     def table(self) -> str:
         """The whole answer as text."""
-        from .article_text import text
+        from .answer_text import text
 
         return text(self)
 
@@ -135,9 +135,9 @@ class Article:
         Returns:
             The axes: published, arrived, verified.
         """
-        from . import plot_article
+        from . import plot_answer
 
-        return plot_article.draw(self, figure)
+        return plot_answer.draw(self, figure)
 
     def to_dicts(self) -> dict[str, list[dict[str, Any]]]:
         """Its tables, each as a list of dicts: `published`, `as_published`, `factors`, `runs`."""
@@ -176,7 +176,7 @@ class Article:
         return self.table()
 
     def _repr_html_(self) -> str:
-        from .article_text import html
+        from .answer_text import html
 
         return html(self)
 
@@ -213,8 +213,8 @@ def replay(
         progress: Whether to draw a bar; None does so on a terminal and in a notebook.
 
     Returns:
-        A `Table` with `design`, `workers`, `messages`, `repeat`, `expected` and `delivered` bytes, `seconds` on its own
-        clock, and `deadline_hit`.
+        A `Table` with `design`, `workers`, `messages`, `repeat`, `expected` and `delivered` bytes, `deadline_hit`, the
+        ledger's first `counterexample`, and `seconds` on its own clock.
 
     Example:
         >>> import fanin
@@ -334,9 +334,9 @@ def _replay(counts: Sequence[int], messages: int, repeats: int, bar: Progress) -
 
 
 def _seen(seen: dict[str, Any], repeat: int) -> dict[str, Any]:
-    kept = {name: seen[name] for name in ("design", "workers", "messages")}
-    counted = {name: seen[name] for name in ("expected", "delivered")}
-    return kept | {"repeat": repeat} | counted | {"seconds": seen["ns"] / 1e9, "deadline_hit": seen["deadline_hit"]}
+    asked = {name: seen[name] for name in ("design", "workers", "messages")} | {"repeat": repeat}
+    found = {name: seen[name] for name in ("expected", "delivered", "deadline_hit", "counterexample")}
+    return asked | found | {"seconds": seen["ns"] / 1e9}
 
 
 def _replayed(design: str, workers: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

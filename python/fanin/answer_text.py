@@ -8,7 +8,7 @@ from . import _format
 from .ratios import Spread
 
 if TYPE_CHECKING:
-    from .article import Article
+    from .answer import Article
 
 __all__ = ["html", "text"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _format, _native
 from .errors import Forked, NotDelivered
-from .plan import Cell, Effort, cell, describe, effort
+from .plan import Cell, Effort, cell, effort, native
 
 __all__ = ["Run", "run", "run_async"]
 
@@ -278,18 +278,13 @@ async def run_async(
         'ok'
     """
     point = _cell(locals())
-    effort_ = effort(bursts, min_seconds, timeout)
-    return Run(**await _native.run_async(**_arguments(point, effort_)))
+    how_long = effort(bursts, min_seconds, timeout)
+    return Run(**await _native.run_async(**native(point, how_long)))
 
 
 def execute(point: Cell, how_long: Effort) -> Run:
     """Runs a checked cell."""
-    return Run(**_native.run(**_arguments(point, how_long)))
-
-
-def _arguments(point: Cell, how_long: Effort) -> dict[str, Any]:
-    repeated = {"bursts": how_long.bursts, "min_ns": how_long.min_ns, "timeout_ns": how_long.timeout_ns}
-    return describe(point) | repeated
+    return Run(**_native.run(**native(point, how_long)))
 
 
 def _cell(arguments: dict[str, Any]) -> Cell:
