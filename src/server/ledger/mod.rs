@@ -48,8 +48,8 @@ use carry::Carry;
 use recording::Recording;
 use sequences::Sequences;
 use shuffle::Shuffle;
+use verdict::Findings;
 pub use verdict::{Counterexample, Verdict};
-use verdict::{Finding, Findings};
 
 /// Runs of up to this many bytes are recorded, and checked when their clock has stopped.
 pub const RECORDED: u64 = 16 << 20;
@@ -182,12 +182,7 @@ impl Checker {
 
     fn close(self) -> Findings {
         match self {
-            Self::Sequences(carry, mut sequences) => {
-                if let Some((bytes, size)) = carry.rest() {
-                    sequences.corrupted(Finding::Cut { bytes, size });
-                }
-                sequences.close()
-            }
+            Self::Sequences(carry, sequences) => sequences.close(carry.rest()),
             Self::Shuffle(shuffle) => shuffle.close(),
         }
     }
