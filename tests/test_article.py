@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,10 +98,12 @@ def test_rounds_get_fewer_where_bursts_get_large() -> None:
     from fanin.answer import _rounds
     from fanin.plan import AXES, Cell
 
-    def rounds(producers: int) -> int:
-        return _rounds(Cell(**dict.fromkeys(AXES, 0) | {"producers": producers, "messages": 1000}), None)  # type: ignore[arg-type]
+    def rounds(producers: int, quick: bool = False) -> int:
+        fields: dict[str, Any] = dict.fromkeys(AXES, 0) | {"producers": producers, "messages": 1000}
+        return _rounds(Cell(**fields), None, quick)
 
     assert [rounds(n) for n in (1, 512, 1024, 2048, 4096, 8192)] == [5, 5, 3, 3, 2, 2]
+    assert [rounds(n, quick=True) for n in (1, 8, 64, 512)] == [5, 5, 5, 3]
 
 
 def test_saving_writes_both_files(answer: fanin.Article, tmp_path: Path) -> None:

@@ -216,6 +216,10 @@ def replay(
         A `Table` with `design`, `workers`, `messages`, `repeat`, `expected` and `delivered` bytes, `deadline_hit`, the
         ledger's first `counterexample`, and `seconds` on its own clock.
 
+    Raises:
+        PlanError: An argument is wrong; nothing has run.
+        KeyboardInterrupt: Ctrl-C.
+
     Example:
         >>> import fanin
         >>> [row["expected"] for row in fanin.replay(8, repeats=2)]
@@ -243,8 +247,10 @@ def article(
 
     Args:
         quick: 1, 8, 64 and 512 workers, in less than a minute; otherwise all 14 counts, 1 to 8192, in some minutes.
-            workers: Other counts. messages: One-byte messages a worker. rounds: How often each cell is visited; by
-            default 5 times, 3 where a burst has more than a million messages, and 2 where it has more than four.
+        workers: Other counts.
+        messages: One-byte messages a worker.
+        rounds: How often each cell is visited; by default 5 times, 3 where a burst has more than a million messages (a
+            quick answer: more than 100,000), and 2 where it has more than four million.
         strategies: Names of `strategies()`.
         seed: What the order of the rounds is drawn from.
         server: `"discard"`, or `"echo"` as in the article.
@@ -272,7 +278,7 @@ def article(
         for cell in cells
         if not (quick and cell.strategy.startswith("async-swap/") and cell.producers > QUICK_ASYNC)
     ]
-    visits = [_rounds(cell, rounds) for cell in kept]
+    visits = [_rounds(cell, rounds, quick) for cell in kept]
     order = schedule(visits, _check.integer("seed", seed, 0, 2**63 - 1))
     repeats = max(visits)
     with Progress(len(DESIGNS) * len(counts) * repeats + sum(visits), show=progress) as bar:
@@ -300,11 +306,11 @@ def _counts(workers: int | Sequence[int]) -> tuple[int, ...]:
     return counts
 
 
-def _rounds(cell: plan.Cell, asked: int | None) -> int:
+def _rounds(cell: plan.Cell, asked: int | None, quick: bool) -> int:
     if asked is not None:
         return _check.integer("rounds", asked, 1, 1000)
     burst = cell.producers * cell.messages
-    return 5 if burst <= 1_000_000 else 3 if burst <= 4_000_000 else 2
+    return 5 if burst <= (100_000 if quick else 1_000_000) else 3 if burst <= 4_000_000 else 2
 
 
 def _notes(cells: Sequence[plan.Cell], kept: Sequence[plan.Cell], visits: Sequence[int]) -> Iterable[str]:
@@ -313,7 +319,8 @@ def _notes(cells: Sequence[plan.Cell], kept: Sequence[plan.Cell], visits: Sequen
     for cell, times in zip(kept, visits, strict=True):
         fewer.setdefault(times, set()).add(cell.producers)
     for times, counts in sorted(fewer.items(), reverse=True):
-        which = "all counts" if len(fewer) == 1 else f"{min(counts):,} to {max(counts):,} producers"
+        span = f"{min(counts):,} to {max(counts):,}" if len(counts) > 1 else f"{min(counts):,}"
+        which = "all counts" if len(fewer) == 1 else f"{span} producers"
         yield f"{_format.plural(times, 'round')} at {which}" + (", to keep the time short" if times < most else "")
     left = [cell for cell in cells if cell not in kept]
     if left:

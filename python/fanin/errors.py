@@ -6,7 +6,7 @@ FaninError
 ├── NotDelivered      —                  a run lost, doubled, reordered or changed a message
 ├── SweepInterrupted  KeyboardInterrupt  Ctrl-C; the runs that had ended are in `.sweep`
 ├── AddressError      OSError            an address cannot be listened on or connected to
-├── Forked            RuntimeError       the process was forked after fanin had started threads
+├── Forked            RuntimeError       this process is a fork of the one that imported fanin
 └── MissingExtra      ImportError        an optional package is not installed
 ```
 
@@ -41,7 +41,7 @@ class PlanError(FaninError, ValueError):
 
 
 class Forked(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
-    """This process is a fork of one in which fanin had threads; those are not in the child. Spawn instead."""
+    """This process is a fork of the one that imported fanin, without its threads. Spawn, and import fanin there."""
 
 
 class AddressError(FaninError, OSError):

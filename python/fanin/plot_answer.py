@@ -112,4 +112,8 @@ def _range(answer: Article, name: str) -> str | None:
     """How many times as fast, over all counts: `7 to 14×`."""
     table = answer.factors()
     values = [value for value in table.column(name) if value is not None] if name in table.columns else []
-    return f"{min(values):.2g} to {max(values):.2g}×" if values else None
+    return f"{_times(min(values))} to {_times(max(values))}×" if values else None
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"

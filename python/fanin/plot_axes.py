@@ -85,7 +85,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, float, str]]) -> Non
     heights = [to_axes.transform((x, y))[1] for _, x, y, _ in ends]
     right = max(to_axes.transform((x, y))[0] for _, x, y, _ in ends) + 16 * pixels / box.width
     gap = LABEL_POINTS * LINE_HEIGHT * pixels / box.height
-    for (name, x, y, colour), height in zip(ends, spread_out(heights, gap), strict=True):
+    for (name, x, y, colour), height in zip(ends, kept_inside(spread_out(heights, gap), gap), strict=True):
         stroke: dict[str, Any] = {
             "arrowstyle": "-",
             "color": colour,
@@ -128,6 +128,22 @@ def spread_out(heights: Sequence[float], gap: float) -> list[float]:
         for rank, member in enumerate(members):
             placed[member] = round(middle + (rank - (len(members) - 1) / 2) * gap, 6)
     return placed
+
+
+def kept_inside(heights: Sequence[float], gap: float) -> list[float]:
+    """Pushes up what stands below the foot of the axes, and down what stands above their head; the gaps stay.
+
+    >>> kept_inside([0.0, 0.1, 0.9], 0.1)
+    [0.05, 0.15, 0.9]
+    """
+    placed = list(heights)
+    order = sorted(range(len(placed)), key=lambda place: placed[place])
+    for sign, edge, row in ((1, gap / 2, order), (-1, gap / 2 - 1, order[::-1])):
+        floor = edge
+        for place in row:
+            placed[place] = sign * max(sign * placed[place], floor)
+            floor = sign * placed[place] + gap
+    return [round(height, 6) for height in placed]
 
 
 def _widen(axes: Axes, share: float) -> None:

@@ -236,7 +236,7 @@ def run(
 
     Raises:
         PlanError: An argument is wrong; nothing was started.
-        Forked: This process is a fork of one that had run before.
+        Forked: This process is a fork of the one that imported fanin.
         KeyboardInterrupt: Ctrl-C.
 
     Example:

@@ -32,8 +32,7 @@ class Sweep:
     """An immutable table, one row a run, in the order in which they ran. `sweep()` makes it, and `Sweep.load`.
 
     Columns: `round` and `position` (its place in the round) from 0, `cell` (its place in the plan), `seed`, the fields
-    of
-    `Run`, and its rates, which are None unless the run's `status` is `"ok"`. Iterating gives the runs as `Run`.
+    of `Run`, and its rates, which are None unless the run's `status` is `"ok"`. Iterating gives the runs as `Run`.
 
     It is no `Mapping` on purpose: pandas would misread one without a word.
 
