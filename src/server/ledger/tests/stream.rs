@@ -27,7 +27,7 @@ fn every_place_to_cut_gives_the_same_verdict() {
         let whole = judge_whole(layout, 40, &stream);
         for cut in 0..=stream.len() {
             let (head, tail) = stream.split_at(cut);
-            let parts = judge(layout, 40, [head, tail].into_iter());
+            let parts = judge(layout, 40, &[head, tail]);
             assert_eq!((parts.lost, parts.duplicated), (whole.lost, whole.duplicated), "size {size}, cut at {cut}");
             assert_eq!((parts.reordered, parts.corrupted), (whole.reordered, whole.corrupted));
             assert_eq!(parts.counterexample, whole.counterexample);
@@ -48,7 +48,7 @@ proptest! {
             rest = after;
             if rest.is_empty() { break }
         }
-        let (parts, whole) = (judge(layout, 40, pieces.into_iter()), judge_whole(layout, 40, &stream));
+        let (parts, whole) = (judge(layout, 40, &pieces), judge_whole(layout, 40, &stream));
         prop_assert_eq!(parts.counterexample, whole.counterexample);
         prop_assert_eq!((parts.delivered, parts.lost), (whole.delivered, whole.lost));
         prop_assert_eq!((parts.duplicated, parts.reordered, parts.corrupted), (whole.duplicated, whole.reordered, whole.corrupted));
@@ -77,9 +77,9 @@ fn a_recording_that_runs_over_goes_on_online() {
     for size in [1, 4, 64] {
         let layout = Layout::new(size, 1).unwrap();
         let stream = bytes(layout, &fair(layout, 1000, 1));
-        let pieces = std::iter::repeat_n(&stream[..], 300_000 / stream.len() + 2);
-        let verdict = judge(layout, 1000, pieces.clone());
-        assert_eq!(verdict.bytes, (stream.len() * pieces.count()) as u64);
+        let pieces = vec![&stream[..]; 300_000 / stream.len() + 2];
+        let verdict = judge(layout, 1000, &pieces);
+        assert_eq!(verdict.bytes, (stream.len() * pieces.len()) as u64);
         assert_eq!((verdict.delivered, verdict.lost), (1000, 0));
         assert_eq!(verdict.duplicated, verdict.bytes / size as u64 - 1000);
     }
