@@ -83,7 +83,6 @@ def _halves(strategy: Strategy) -> tuple[str, str]:
     return queue, write
 
 
-@cache
 def strategies() -> Strategies:
     """Every strategy that `run` and `sweep` know.
 
@@ -97,4 +96,10 @@ def strategies() -> Strategies:
         >>> fanin.strategies().named("mpsc-one/each").drain
         'one'
     """
+    return _read()
+
+
+@cache
+def _read() -> Strategies:
+    """What the core says; it does not change while it is loaded."""
     return Strategies(Strategy(**row) for row in _native.strategies())
