@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from . import _format, _native
 
@@ -96,10 +95,4 @@ def strategies() -> Strategies:
         >>> fanin.strategies().named("mpsc-one/each").drain
         'one'
     """
-    return _read()
-
-
-@cache
-def _read() -> Strategies:
-    """What the core says; it does not change while it is loaded."""
     return Strategies(Strategy(**row) for row in _native.strategies())
