@@ -86,6 +86,28 @@ fn a_recording_that_runs_over_goes_on_online() {
 }
 
 #[test]
+fn what_was_recorded_is_checked_before_what_did_not_fit() {
+    let layout = Layout::new(16, 1).unwrap();
+    let stream = bytes(layout, &fair(layout, 1000, 1));
+    let garbage = vec![0xFF; 96_000];
+    let verdict = judge(layout, 1000, &[&stream[..8000], &garbage, &stream[8000..]]);
+    assert_eq!(verdict.counterexample.unwrap().byte(), 8000);
+    assert_eq!((verdict.delivered, verdict.corrupted), (1000, 6000));
+
+    let mut ledger = Ledger::new(layout, 1000);
+    ledger.received(&garbage, Instant::now());
+    assert!(ledger.recording.is_none(), "what exceeds the room is not kept");
+}
+
+#[test]
+fn a_stream_of_nothing_has_no_times() {
+    let mut ledger = Ledger::new(Layout::new(4, 1).unwrap(), 3);
+    ledger.received(&[], Instant::now());
+    let verdict = ledger.close();
+    assert_eq!((verdict.first_byte, verdict.last_byte), (None, None));
+}
+
+#[test]
 fn only_small_runs_are_recorded() {
     let layout = Layout::new(1 << 20, 1).unwrap();
     let most = RECORDED / (1 << 20);
