@@ -9,6 +9,9 @@
 //! Every thread that a run starts is joined before it returns.
 
 pub mod cell;
+pub mod cost;
+pub mod load;
+pub mod pacer;
 pub mod published;
 pub mod report;
 pub mod signal;
@@ -19,9 +22,11 @@ mod burst;
 mod memory;
 mod producer;
 mod run;
-mod usage;
 
 pub use cell::{Cell, Placement, Producers};
+pub use cost::Cost;
+pub use load::{Arrivals, Load};
+pub use pacer::Lateness;
 pub use report::{Report, Status};
 pub use run::{run, run_queue};
 pub use signal::Signal;
