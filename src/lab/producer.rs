@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::burst::Stage;
 use super::cell::Producers;
-use super::pacer::{Lateness, Pacer};
+use super::pacer::{self, Lateness, Pacer};
 use super::signal::Signal;
 use crate::error::{Error, Result, SendError};
 use crate::message::Layout;
@@ -256,6 +256,7 @@ fn pacer<S: Sender>(stage: &Stage<'_>, sender: S, timetable: Arc<Timetable>, sta
         layout: *layout,
         messages: cell.messages,
         timetable,
+        awake: pacer::awake(),
         start: start.clone(),
         stop: stop.clone(),
     }
