@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use fanin::server::{Mode, Pause, PauseAt, Server, Settings};
 
 /// How long a server takes to read and to end a stream of so many bytes.
-fn served(settings: Settings, bytes: usize) -> Duration {
-    let server = Server::start(&settings).unwrap();
+fn served(settings: &Settings, bytes: usize) -> Duration {
+    let server = Server::start(settings).unwrap();
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let begun = Instant::now();
@@ -27,7 +27,7 @@ fn served(settings: Settings, bytes: usize) -> Duration {
 #[test]
 fn a_rate_is_never_exceeded() {
     for mode in Mode::ALL {
-        let took = served(Settings { read_rate: Some(500_000), ..Settings::local(mode) }, 100_000);
+        let took = served(&Settings { read_rate: Some(500_000), ..Settings::local(mode) }, 100_000);
         // A fifth of a second, but for what the bucket holds: a hundredth.
         assert!(took >= Duration::from_millis(185), "{took:?}");
     }
@@ -38,11 +38,11 @@ fn a_pause_comes_once_and_when_it_was_asked_for() {
     let length = Duration::from_millis(150);
     for at in [PauseAt::Bytes(0), PauseAt::Bytes(100_000), PauseAt::Time(Duration::ZERO)] {
         let settings = Settings { pause: Some(Pause { at, length }), ..Settings::local(Mode::Discard) };
-        let took = served(settings, 400_000);
+        let took = served(&settings, 400_000);
         assert!(took >= length, "{at:?}: {took:?}");
     }
     let never = Pause { at: PauseAt::Bytes(400_001), length: Duration::from_secs(3600) };
-    served(Settings { pause: Some(never), ..Settings::local(Mode::Discard) }, 400_000);
+    served(&Settings { pause: Some(never), ..Settings::local(Mode::Discard) }, 400_000);
 }
 
 #[test]

@@ -6,6 +6,10 @@
 //! The clock of a burst starts with the first producer's first send and stops when the server has read the last expected
 //! byte. What comes before (threads, tasks, connecting) and after (the end of the stream, checking) is not timed.
 //!
+//! With an open [`Load`] one thread, the [pacer], sends for all producers at given times, and every message has a latency.
+//! With a bounded queue that drops instead of waiting ([`Cell::on_full`]), a run is good when what was delivered and what
+//! was dropped come to what was sent. The server can be slow or pause, so that a backlog is seen and not only feared.
+//!
 //! Every thread that a run starts is joined before it returns.
 
 pub mod cell;
