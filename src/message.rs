@@ -9,6 +9,9 @@
 //! | 2 to 15 | `tagged` | one little-endian number: the producer in the low bits, the sequence (cut) in all that are left |
 //! | 16 and more | `exact` | producer (`u32`), mark (`u32`), sequence (`u64`), all little-endian; then filler to the end |
 //!
+//! Where messages may be dropped, a record that does not say without doubt which message it is can only be counted: the
+//! proof is `count` then ([`Layout::is_unmistakable`]).
+//!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
 
 use crate::error::{Error, Result};
@@ -36,6 +39,8 @@ pub enum Proof {
     Tagged,
     /// One byte, the article's counter. Unseen stays what leaves a stream that the same producers could have sent.
     Shuffle,
+    /// Only how many messages arrive: where messages may be dropped, and records are too small to say which those are.
+    Count,
 }
 
 impl Proof {
@@ -46,6 +51,7 @@ impl Proof {
             Self::Exact => "exact",
             Self::Tagged => "tagged",
             Self::Shuffle => "shuffle",
+            Self::Count => "count",
         }
     }
 }
@@ -122,7 +128,7 @@ impl Layout {
     pub const fn sequence_bits(&self) -> u32 {
         match self.proof {
             Proof::Exact => 64,
-            Proof::Shuffle => 0,
+            Proof::Shuffle | Proof::Count => 0,
             Proof::Tagged => {
                 #[allow(clippy::cast_possible_truncation)] // below HEADER
                 let bits = self.size as u32 * 8 - self.producer_bits;
@@ -131,11 +137,22 @@ impl Layout {
         }
     }
 
+    /// Whether a record says without doubt which of a producer's `messages` it is, wherever it comes in the stream: the
+    /// window of its sequence bits is twice as long as all of them.
+    #[must_use]
+    pub const fn is_unmistakable(&self, messages: u64) -> bool {
+        match self.sequence_bits() {
+            0 => false,
+            64 => true,
+            bits => messages <= 1 << (bits - 1),
+        }
+    }
+
     /// Writes the record of `producer` with number `sequence` over `record`, which is [`size`](Self::size) bytes long.
     #[inline]
     pub fn write(&self, record: &mut [u8], producer: u32, sequence: u64) {
         match self.proof {
-            Proof::Shuffle => record[0] = counter(sequence),
+            Proof::Shuffle | Proof::Count => record[0] = counter(sequence),
             Proof::Tagged => self.write_tag(record, producer, sequence),
             Proof::Exact => write_exact(record, producer, sequence),
         }
@@ -146,7 +163,7 @@ impl Layout {
     #[must_use]
     pub fn read(&self, record: &[u8]) -> Stamp {
         match self.proof {
-            Proof::Shuffle => Stamp::Counter(record[0]),
+            Proof::Shuffle | Proof::Count => Stamp::Counter(record[0]),
             Proof::Tagged => self.read_tag(record),
             Proof::Exact => self.read_exact(record),
         }

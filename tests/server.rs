@@ -266,7 +266,7 @@ fn a_receipt_whose_server_ends_first_is_cancelled() {
 }
 
 fn failure(host: &str, port: u16) -> String {
-    Server::start(&Settings { mode: Mode::Echo, host: host.to_owned(), port }).unwrap_err().to_string()
+    Server::start(&Settings { host: host.to_owned(), port, ..Settings::local(Mode::Echo) }).unwrap_err().to_string()
 }
 
 #[test]

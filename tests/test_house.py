@@ -24,13 +24,14 @@ LONGEST_FILE = 500
 # Who may know whom. The picture is in ARCHITECTURE.md.
 ARROWS: dict[str, set[str]] = {
     "error": set(),
+    "usage": set(),
     "message": {"error"},
     "queue": {"error", "message"},
-    "actor": {"error", "message", "queue"},
-    "server": {"error", "message"},
-    "sink": {"error", "message", "queue", "actor"},
-    "lab": {"error", "message", "queue", "actor", "server"},
-    "python": {"error", "message", "queue", "actor", "server", "sink", "lab"},
+    "actor": {"error", "usage", "message", "queue"},
+    "server": {"error", "message", "usage"},
+    "sink": {"error", "usage", "message", "queue", "actor"},
+    "lab": {"error", "usage", "message", "queue", "actor", "server"},
+    "python": {"error", "usage", "message", "queue", "actor", "server", "sink", "lab"},
 }
 
 HEADINGS = ("idea", "guarantees", "cost", "when it loses", "source")

@@ -23,6 +23,7 @@ class Strategy:
         drain: How the actor takes: `one` message, or `all` that waits.
         order: What order is kept.
         bounded: Whether it can be given a `capacity`.
+        policies: What it can do when it is full: `wait`, `drop-newest`, `drop-oldest`.
         guarantees: What holds.
         cost: What a message costs.
         loses_when: When another is the better choice.
@@ -36,6 +37,7 @@ class Strategy:
     drain: str
     order: str
     bounded: bool
+    policies: tuple[str, ...]
     guarantees: str
     cost: str
     loses_when: str

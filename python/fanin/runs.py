@@ -279,12 +279,17 @@ async def run_async(
     """
     point = _cell(locals())
     how_long = effort(bursts, min_seconds, timeout)
-    return Run(**await _native.run_async(**native(point, how_long)))
+    return _run(await _native.run_async(**native(point, how_long)))
 
 
 def execute(point: Cell, how_long: Effort) -> Run:
     """Runs a checked cell."""
-    return Run(**_native.run(**native(point, how_long)))
+    return _run(_native.run(**native(point, how_long)))
+
+
+def _run(row: dict[str, Any]) -> Run:
+    """The core may tell more than a `Run` keeps."""
+    return Run(**{field.name: row[field.name] for field in fields(Run)})
 
 
 def _cell(arguments: dict[str, Any]) -> Cell:

@@ -4,18 +4,25 @@
 //! answers read to the end. It sleeps while there is nothing to drain, and it reads what the other end answers while it
 //! writes, so an echo cannot stall it.
 
+pub mod timeline;
 pub mod wire;
 pub mod write;
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use bytes::Buf;
 
 use crate::error::{Error, Result};
 use crate::queue::{Batch, Receiver};
+use crate::usage::Usage;
+pub use timeline::Timeline;
 pub use wire::Wire;
 pub use write::{Policy, Writer};
 
 /// What an actor has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Messages that were wholly given to the kernel.
     pub messages: u64,
@@ -25,20 +32,34 @@ pub struct Account {
     pub batches: u64,
     /// System calls that wrote.
     pub writes: u64,
+    /// Drains that found nothing at first, so that the actor had to wait.
+    pub wakeups: u64,
+    /// The most bytes that one drain brought.
+    pub largest_batch: u64,
     /// The most bytes that stood in the queue at a drain.
     pub high_water: u64,
+    /// What the actor's thread used of the machine, from the first drain to the last write. It means something only where
+    /// nothing else runs on that thread.
+    pub usage: Usage,
+    /// What stood in the queue, and when, if that was to be watched.
+    pub timeline: Timeline,
     /// Bytes that the other end answered.
     pub answered: u64,
 }
 
 /// Drains `receiver` into `wire` until the last sender is gone and all is written, then ends the stream and reads the
-/// answers to their end.
+/// answers to their end. What stands in the queue is noted in `timeline`, if that watches.
 ///
 /// # Errors
 /// [`Error::Io`] when the wire fails; the receiver is dropped then, so that senders are told.
-pub async fn run<R: Receiver, W: Wire>(mut receiver: R, wire: &W, policy: Policy) -> Result<Account> {
+pub async fn run<R: Receiver, W: Wire>(
+    mut receiver: R,
+    wire: &W,
+    policy: Policy,
+    timeline: Timeline,
+) -> Result<Account> {
     let writing = async {
-        let account = write_all(&mut receiver, wire, policy).await?;
+        let account = write_all(&mut receiver, wire, policy, timeline).await?;
         wire.finish().await.map_err(Error::io("end the stream"))?;
         Ok(account)
     };
@@ -46,18 +67,50 @@ pub async fn run<R: Receiver, W: Wire>(mut receiver: R, wire: &W, policy: Policy
     Ok(Account { answered, ..account })
 }
 
-async fn write_all<R: Receiver, W: Wire>(receiver: &mut R, wire: &W, policy: Policy) -> Result<Account> {
-    let mut account = Account::default();
+async fn write_all<R: Receiver, W: Wire>(
+    receiver: &mut R,
+    wire: &W,
+    policy: Policy,
+    timeline: Timeline,
+) -> Result<Account> {
+    let mut account = Account { timeline, ..Account::default() };
     let mut writer = Writer::new(policy);
-    while receiver.drain().await {
-        let batch = receiver.batch();
-        account.messages += batch.messages() as u64;
-        account.bytes += batch.remaining() as u64;
-        account.batches += 1;
-        account.writes += writer.write(batch, wire).await.map_err(Error::io("write to the socket"))?;
-        account.high_water = account.high_water.max(receiver.backlog() as u64);
+    let mut before = None;
+    while drain(receiver, &mut account.wakeups).await {
+        before.get_or_insert_with(Usage::of_thread);
+        account.drained(receiver);
+        account.writes += writer.write(receiver.batch(), wire).await.map_err(Error::io("write to the socket"))?;
     }
+    account.usage = before.map(|before| Usage::of_thread() - before).unwrap_or_default();
     Ok(account)
+}
+
+impl Account {
+    fn drained<R: Receiver>(&mut self, receiver: &mut R) {
+        let backlog = receiver.backlog() as u64;
+        let batch = receiver.batch();
+        let bytes = batch.remaining() as u64;
+        self.messages += batch.messages() as u64;
+        self.bytes += bytes;
+        self.batches += 1;
+        self.largest_batch = self.largest_batch.max(bytes);
+        self.high_water = self.high_water.max(backlog);
+        self.timeline.note(backlog);
+    }
+}
+
+/// Drains, and counts a wait once however often it is looked at.
+async fn drain<R: Receiver>(receiver: &mut R, wakeups: &mut u64) -> bool {
+    let mut drain = pin!(receiver.drain());
+    let mut has_waited = false;
+    let outcome = poll_fn(|cx| {
+        let outcome = drain.as_mut().poll(cx);
+        has_waited |= outcome == Poll::Pending;
+        outcome
+    })
+    .await;
+    *wakeups += u64::from(has_waited);
+    outcome
 }
 
 /// Reads until the other end closes, which it may do without a farewell once all is written.

@@ -1,41 +1,36 @@
 //! Places the actor: on a thread of its own, or as a task among the producers.
 
 use std::net::SocketAddr;
-use std::thread;
+use std::{io, thread};
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+use super::burst::Stage;
 use super::cell::Placement;
-use super::signal::Signal;
-use crate::actor::{self, Account, Policy};
+use crate::actor::{self, Account, Policy, Timeline};
 use crate::error::{Error, Result};
 use crate::queue::Receiver;
 
 /// An actor on its way.
 pub(super) struct Actor {
-    connected: oneshot::Receiver<()>,
+    connected: oneshot::Receiver<usize>,
     outcome: oneshot::Receiver<Result<Account>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Actor {
-    /// Connects to `address` and drains `receiver` into it, until the last sender is gone or `stop` is raised.
-    pub(super) fn start<R: Receiver>(
-        placement: Placement,
-        receiver: R,
-        address: SocketAddr,
-        policy: Policy,
-        stop: &Signal,
-        runtime: &Handle,
-    ) -> Result<Self> {
+    /// Connects to the stage's server and drains `receiver` into it, until the last sender is gone or the run is stopped.
+    pub(super) fn start<R: Receiver>(stage: &Stage<'_>, receiver: R) -> Result<Self> {
         let (ready, connected) = oneshot::channel();
         let (done, outcome) = oneshot::channel();
-        let stop = stop.clone();
+        let plan = Plan::of(stage);
+        let (stop, placement) = (stage.stop.clone(), stage.cell.actor);
         let life = async move {
             let account = tokio::select! {
-                account = live(receiver, address, policy, ready) => account,
+                account = live(receiver, plan, ready) => account,
                 () = stop.raised() => Err(Error::Cancelled),
             };
             // Nobody listens when the burst has failed before.
@@ -43,7 +38,7 @@ impl Actor {
         };
         let thread = match placement {
             Placement::Task => {
-                runtime.spawn(life);
+                stage.runtime.spawn(life);
                 None
             }
             Placement::Thread => Some(on_own_thread(life)?),
@@ -51,9 +46,10 @@ impl Actor {
         Ok(Self { connected, outcome, thread })
     }
 
-    /// Waits until it has connected; when it could not, [`join`](Self::join) tells why.
-    pub(super) async fn connected(&mut self) -> bool {
-        (&mut self.connected).await.is_ok()
+    /// Waits until it has connected, and says how large its send buffer is; when it could not connect,
+    /// [`join`](Self::join) tells why.
+    pub(super) async fn connected(&mut self) -> Option<usize> {
+        (&mut self.connected).await.ok()
     }
 
     /// Waits for its end.
@@ -67,15 +63,30 @@ impl Actor {
     }
 }
 
-async fn live<R: Receiver>(
-    receiver: R,
+/// What an actor has to know of its cell.
+struct Plan {
     address: SocketAddr,
     policy: Policy,
-    ready: oneshot::Sender<()>,
-) -> Result<Account> {
-    let stream = connect(address).await?;
-    let _ = ready.send(());
-    actor::run(receiver, &stream, policy).await
+    send_buffer: Option<usize>,
+    timeline: Timeline,
+}
+
+impl Plan {
+    fn of(stage: &Stage<'_>) -> Self {
+        let Stage { cell, server, .. } = stage;
+        Self {
+            address: server.address(),
+            policy: cell.strategy.write,
+            send_buffer: cell.send_buffer,
+            timeline: if cell.timeline { Timeline::watching() } else { Timeline::off() },
+        }
+    }
+}
+
+async fn live<R: Receiver>(receiver: R, plan: Plan, ready: oneshot::Sender<usize>) -> Result<Account> {
+    let stream = connect(plan.address).await?;
+    let _ = ready.send(size_buffer(&stream, plan.send_buffer).map_err(Error::io("set the socket's options"))?);
+    actor::run(receiver, &stream, plan.policy, plan.timeline).await
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream> {
@@ -83,6 +94,15 @@ async fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address).await.map_err(refused)?;
     stream.set_nodelay(true).map_err(Error::io("set the socket's options"))?;
     Ok(stream)
+}
+
+/// Asks for a send buffer, if a size is given; says how large it is.
+fn size_buffer(stream: &TcpStream, size: Option<usize>) -> io::Result<usize> {
+    let socket = SockRef::from(stream);
+    if let Some(size) = size {
+        socket.set_send_buffer_size(size)?;
+    }
+    socket.send_buffer_size()
 }
 
 /// A thread with a runtime for sockets only: one actor on one socket is fastest alone.

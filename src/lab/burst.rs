@@ -1,20 +1,24 @@
 //! One burst: all producers send all their messages once, over a queue and a connection of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::actor::Actor;
-use super::cell::Cell;
+use super::cell::{Cell, Placement};
+use super::cost::{Cost, Meter};
 use super::producer::{Crowd, Produced};
 use super::signal::Signal;
-use super::usage::Usage;
 use crate::actor::Account;
 use crate::error::{Error, Result};
 use crate::message::Layout;
-use crate::queue::Queue;
-use crate::server::Server;
-use crate::server::ledger::{Ledger, Verdict};
+use crate::queue::{OnFull, Queue};
+use crate::server::ledger::{Ledger, Timetable, Verdict};
+use crate::server::{Receipt, Server};
+
+/// How long a stopped burst is waited for.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the bursts of a run share.
 pub(super) struct Stage<'a> {
@@ -30,7 +34,11 @@ pub(super) struct Burst {
     pub(super) produced: Produced,
     pub(super) account: Result<Account>,
     pub(super) verdict: Verdict,
-    pub(super) usage: Usage,
+    pub(super) cost: Cost,
+    /// The size of the actor's send buffer, as granted.
+    pub(super) send_buffer: Option<usize>,
+    /// From the start to when the last message was due, for an open load.
+    pub(super) scheduled: Option<Duration>,
 }
 
 impl Burst {
@@ -39,32 +47,67 @@ impl Burst {
         self.produced.last - self.produced.first
     }
 
-    /// From the first send until the server had the last expected byte, if it ever had.
+    /// From the first send until the server had the last expected byte, if it ever had. What was dropped is not expected.
     pub(super) fn deliver_time(&self) -> Option<Duration> {
-        self.verdict.last_byte.map(|last| last.saturating_duration_since(self.produced.first))
+        let verdict = &self.verdict;
+        let last = verdict.last_byte.or(if self.is_accounted() { verdict.latest_byte } else { None });
+        last.map(|last| last.saturating_duration_since(self.produced.first))
+    }
+
+    /// Whether every message was delivered, or dropped on purpose.
+    pub(super) fn is_accounted(&self) -> bool {
+        self.verdict.is_accounted(self.produced.dropped)
     }
 }
 
-/// Runs one burst over a fresh `Q`.
-pub(super) async fn burst<Q: Queue>(stage: &Stage<'_>) -> Result<Burst> {
-    let Stage { cell, layout, server, runtime, stop } = stage;
+/// Runs the `number`th burst over a fresh `Q`.
+pub(super) async fn burst<Q: Queue>(stage: &Stage<'_>, number: u64) -> Result<Burst> {
+    let Stage { cell, server, stop, .. } = stage;
     let start = Signal::new();
     let (sender, receiver) = Q::open(&cell.shape());
-    let receipt = server.expect(Ledger::new(*layout, cell.messages));
-    let mut actor = Actor::start(cell.actor, receiver, server.address(), cell.strategy.write, stop, runtime)?;
-    let crowd = Crowd::gather(cell, *layout, sender, &start, stop, runtime)?;
-    let connected = actor.connected().await;
-    if !connected {
+    let timetable = cell.load.timetable(cell.expected(), number).map(Arc::new);
+    let receipt = server.expect(ledger(stage, timetable.as_ref())?);
+    let mut actor = Actor::start(stage, receiver)?;
+    let crowd = Crowd::gather(stage, sender, timetable.clone(), &start)?;
+    let send_buffer = actor.connected().await;
+    if send_buffer.is_none() {
         stop.raise();
     }
-    let before = Usage::now();
+    let meter = Meter::start();
     start.raise();
     let produced = crowd.join(stop).await;
     let account = actor.join().await;
-    if !connected {
+    if send_buffer.is_none() {
         // No connection, no receipt: the server would wait for it for ever.
         return Err(account.err().unwrap_or(Error::Cancelled));
     }
-    let (produced, verdict) = (produced?, receipt.await?);
-    Ok(Burst { produced, account, verdict, usage: Usage::now() - before })
+    let (produced, verdict) = (produced?, judged(receipt, stop).await?);
+    let on_own_thread = account.as_ref().ok().filter(|_| cell.actor == Placement::Thread);
+    let cost = meter.stop(on_own_thread.map(|account| account.usage), &verdict);
+    let scheduled = timetable.map(|times| times.due(cell.expected() - 1));
+    Ok(Burst { produced, account, verdict, cost, send_buffer, scheduled })
+}
+
+/// Waits for the verdict; when the run is stopped, only briefly: a server that is slow on purpose would read what is left
+/// at its own pace.
+async fn judged(receipt: Receipt, stop: &Signal) -> Result<Verdict> {
+    let impatience = async {
+        stop.raised().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        verdict = receipt => verdict,
+        () = impatience => Err(Error::Cancelled),
+    }
+}
+
+/// The ledger that fits the cell's load and what it does when the queue is full.
+fn ledger(stage: &Stage<'_>, timetable: Option<&Arc<Timetable>>) -> Result<Ledger> {
+    let Stage { cell, layout, .. } = stage;
+    let ledger = Ledger::new(*layout, cell.messages);
+    let ledger = if cell.on_full == OnFull::Wait { ledger } else { ledger.with_gaps() };
+    match timetable {
+        Some(timetable) => ledger.with_latency(Arc::clone(timetable)),
+        None => Ok(ledger),
+    }
 }

@@ -3,12 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::load::Load;
 use super::memory;
 use super::strategy::Strategy;
 use crate::error::{Error, Result};
 use crate::message::Layout;
-use crate::queue::{Capacity, Kind, Shape};
-use crate::server::Mode;
+use crate::queue::{Capacity, Kind, OnFull, Shape};
+use crate::server::{Mode, Pause, Settings};
 
 /// The most messages that one producer sends in a burst.
 pub const MOST_MESSAGES: u64 = u32::MAX as u64;
@@ -18,6 +19,9 @@ pub const MOST_THREADS: usize = 1024;
 
 /// The most producers that can be threads.
 pub const MOST_PRODUCER_THREADS: u32 = 8192;
+
+/// The largest socket buffer that can be asked for, in bytes.
+pub const MOST_BUFFER: usize = 1 << 30;
 
 /// What the producers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,14 +52,29 @@ pub struct Cell {
     pub messages: u64,
     /// The size of a message in bytes.
     pub payload: usize,
+    /// When producers send. With an open load the pacing thread sends for all of them: `producers_as`, `work` and `delay`
+    /// do not apply.
+    pub load: Load,
     /// The most that the queue holds; `None` for no bound.
     pub capacity: Option<Capacity>,
+    /// What becomes of a message when the queue is full.
+    pub on_full: OnFull,
     /// What the producers are.
     pub producers_as: Producers,
     /// Where the actor runs.
     pub actor: Placement,
     /// What the server does with what it reads.
     pub server: Mode,
+    /// The most bytes that the server reads in a second; `None` for as many as come.
+    pub read_rate: Option<u64>,
+    /// The size asked for the server's receive buffer, in bytes; `None` for the system's choice, which grows.
+    pub receive_buffer: Option<usize>,
+    /// The size asked for the send buffer of the actor's socket, in bytes; `None` for the system's choice, which grows.
+    pub send_buffer: Option<usize>,
+    /// When the server stops reading for a while; once in each burst.
+    pub pause: Option<Pause>,
+    /// Whether the backlog is noted over time, for the price of a look at the clock a drain.
+    pub timeline: bool,
     /// Threads of the producers' runtime; `None` for as many as the machine has cores.
     pub threads: Option<usize>,
     /// Processor time that a producer spends before each message.
@@ -79,10 +98,17 @@ impl Cell {
             producers,
             messages: 1000,
             payload: 1,
+            load: Load::Closed,
             capacity: None,
+            on_full: OnFull::Wait,
             producers_as: Producers::Tasks,
             actor: Placement::Thread,
             server: Mode::Discard,
+            read_rate: None,
+            receive_buffer: None,
+            send_buffer: None,
+            pause: None,
+            timeline: false,
             threads: None,
             work: Duration::ZERO,
             delay: Duration::ZERO,
@@ -104,6 +130,13 @@ impl Cell {
     #[must_use]
     pub const fn shape(&self) -> Shape {
         Shape { size: Some(self.payload), capacity: self.capacity }
+    }
+
+    /// How its server is started.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let Self { read_rate, receive_buffer, pause, .. } = *self;
+        Settings { read_rate, receive_buffer, pause, ..Settings::local(self.server) }
     }
 
     /// Messages of one burst.
@@ -130,7 +163,11 @@ impl Cell {
         if self.producers_as == Producers::Threads {
             within("producers", u64::from(self.producers), 1, u64::from(MOST_PRODUCER_THREADS))?;
         }
+        self.load.validate(self.expected())?;
+        self.validate_open()?;
         self.validate_capacity()?;
+        self.validate_on_full()?;
+        self.validate_server()?;
         memory::refuse_beyond_a_quarter(self.worst_case())
     }
 
@@ -157,6 +194,53 @@ impl Cell {
         }
     }
 
+    /// Latency needs records that say who sent them, and in an open load nobody but the pacer spends time.
+    fn validate_open(&self) -> Result<()> {
+        if self.load == Load::Closed {
+            return Ok(());
+        }
+        if self.payload < 2 {
+            let allowed = "with an open load allowed are 2 bytes and more: a latency needs to know which message it is";
+            return Err(Error::argument("payload", self.payload, allowed));
+        }
+        let only_closed = "with an open load allowed is 0: the pacing thread sends for all producers";
+        for (name, value) in [("work", self.work), ("delay", self.delay)] {
+            if !value.is_zero() {
+                return Err(Error::argument(name, format!("{value:?}"), only_closed));
+            }
+        }
+        if self.on_full != OnFull::Wait && !self.layout()?.is_unmistakable(self.messages) {
+            let allowed = "with an open load and drops allowed are 16 bytes and more, or fewer messages: a latency needs \
+                           to know which message it is";
+            return Err(Error::argument("payload", self.payload, allowed));
+        }
+        Ok(())
+    }
+
+    fn validate_on_full(&self) -> Result<()> {
+        if self.on_full == OnFull::Wait {
+            return Ok(());
+        }
+        let policies = self.strategy.queue.policies();
+        if !policies.contains(&self.on_full) {
+            let words: Vec<_> = policies.iter().map(|policy| policy.name()).collect();
+            let allowed = format!("{} can {}", self.strategy.queue.facts().name, words.join(", "));
+            return Err(Error::argument("on_full", self.on_full.name(), allowed));
+        }
+        if self.capacity.is_none() {
+            return Err(Error::argument("on_full", self.on_full.name(), "without a capacity nothing is ever full"));
+        }
+        Ok(())
+    }
+
+    fn validate_server(&self) -> Result<()> {
+        let buffers = [("receive_buffer", self.receive_buffer), ("send_buffer", self.send_buffer)];
+        for (name, size) in buffers {
+            within(name, size.unwrap_or(1) as u64, 1, MOST_BUFFER as u64)?;
+        }
+        within("read_rate", self.read_rate.unwrap_or(1), 1, u64::MAX)
+    }
+
     /// The most memory that the cell could need, in bytes: the whole burst in the queue, unless that has a bound.
     fn worst_case(&self) -> u64 {
         let overhead = if self.payload > 64 { 48 } else { 1 };
@@ -168,7 +252,8 @@ impl Cell {
         };
         let producers = u64::from(self.producers).saturating_mul(self.payload as u64 + 1024);
         // Vectors double as they grow, and the batch being written is as large as the one being filled.
-        waiting.saturating_mul(message).saturating_mul(2).saturating_add(producers)
+        let times = self.load.memory(self.expected());
+        waiting.saturating_mul(message).saturating_mul(2).saturating_add(producers).saturating_add(times)
     }
 }
 

@@ -1,17 +1,20 @@
 //! The producers of a burst: they wait for the start, then send their messages one after another.
 
-use std::hint;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use std::{hint, io};
 
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::cell::{Cell, Producers};
+use super::burst::Stage;
+use super::cell::Producers;
+use super::pacer::{self, Lateness, Pacer};
 use super::signal::Signal;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SendError};
 use crate::message::Layout;
-use crate::queue::Sender;
+use crate::queue::{OnFull, Sender};
+use crate::server::ledger::Timetable;
 
 /// Enough for a producer's frames; its message lies on the heap.
 const STACK: usize = 128 * 1024;
@@ -27,12 +30,73 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Produced {
     pub(super) first: Instant,
     pub(super) last: Instant,
+    /// Messages that were offered to the queue while it was open: taken, or dropped.
     pub(super) sent: u64,
+    /// Of these, how many were dropped.
+    pub(super) dropped: u64,
+    pub(super) lateness: Lateness,
 }
 
 impl Produced {
+    /// Nothing yet.
+    pub(super) fn at(now: Instant) -> Self {
+        Self { first: now, last: now, sent: 0, dropped: 0, lateness: Lateness::default() }
+    }
+
+    /// Counts a message that was offered; `false` when the queue takes no more.
+    #[inline]
+    pub(super) fn count(&mut self, offered: Result<u64, SendError>) -> bool {
+        let Ok(dropped) = offered else { return false };
+        self.sent += 1;
+        self.dropped += dropped;
+        true
+    }
+
     fn and(self, other: Self) -> Self {
-        Self { first: self.first.min(other.first), last: self.last.max(other.last), sent: self.sent + other.sent }
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+            sent: self.sent + other.sent,
+            dropped: self.dropped + other.dropped,
+            lateness: self.lateness.and(other.lateness),
+        }
+    }
+}
+
+/// How a message is offered to a queue: by what becomes of it when that is full. Answers how many were dropped for it,
+/// itself included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer(pub(super) OnFull);
+
+impl Offer {
+    #[inline]
+    async fn task<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+        if self.0 == OnFull::Wait {
+            return sender.send(message).await.map(|()| 0);
+        }
+        // A producer that never waits gives the others their turn all the same.
+        tokio::task::coop::consume_budget().await;
+        self.at_once(sender, message)
+    }
+
+    #[inline]
+    pub(super) fn blocking<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+        if self.0 == OnFull::Wait {
+            return sender.send_blocking(message).map(|()| 0);
+        }
+        self.at_once(sender, message)
+    }
+
+    #[inline]
+    fn at_once<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+        let outcome = match self.0 {
+            OnFull::DropOldest => sender.displace(message),
+            OnFull::Wait | OnFull::DropNewest => sender.try_send(message).map(|()| 0),
+        };
+        match outcome {
+            Err(SendError::Full) => Ok(1),
+            dropped => dropped.map(|count| count as u64),
+        }
     }
 }
 
@@ -40,6 +104,7 @@ impl Produced {
 #[derive(Clone)]
 struct Producer<S> {
     sender: S,
+    offer: Offer,
     number: u32,
     layout: Layout,
     messages: u64,
@@ -53,31 +118,27 @@ impl<S: Sender> Producer<S> {
     async fn task(mut self) -> Produced {
         self.start.raised().await;
         let mut record = vec![0; self.layout.size()];
-        let first = Instant::now();
-        let mut sent = 0;
-        while sent < self.messages && self.prepare_task().await {
-            self.layout.write(&mut record, self.number, sent);
-            if self.sender.send(&record).await.is_err() {
+        let mut produced = Produced::at(Instant::now());
+        while produced.sent < self.messages && self.prepare_task().await {
+            self.layout.write(&mut record, self.number, produced.sent);
+            if !produced.count(self.offer.task(&mut self.sender, &record).await) {
                 break;
             }
-            sent += 1;
         }
-        Produced { first, last: Instant::now(), sent }
+        Produced { last: Instant::now(), ..produced }
     }
 
     fn thread(mut self) -> Produced {
         pollster::block_on(self.start.raised());
         let mut record = vec![0; self.layout.size()];
-        let first = Instant::now();
-        let mut sent = 0;
-        while sent < self.messages && self.prepare_thread() {
-            self.layout.write(&mut record, self.number, sent);
-            if self.sender.send_blocking(&record).is_err() {
+        let mut produced = Produced::at(Instant::now());
+        while produced.sent < self.messages && self.prepare_thread() {
+            self.layout.write(&mut record, self.number, produced.sent);
+            if !produced.count(self.offer.blocking(&mut self.sender, &record)) {
                 break;
             }
-            sent += 1;
         }
-        Produced { first, last: Instant::now(), sent }
+        Produced { last: Instant::now(), ..produced }
     }
 
     /// What comes before a message; `false` when the run was stopped in it.
@@ -132,19 +193,24 @@ pub(super) enum Crowd {
 }
 
 impl Crowd {
-    /// Starts them; they wait until `start` is raised, and end early when `stop` is.
+    /// Starts them; they wait until `start` is raised, and end early when `stop` is. With a timetable one thread, the
+    /// pacer, sends for them all.
     pub(super) fn gather<S: Sender>(
-        cell: &Cell,
-        layout: Layout,
+        stage: &Stage<'_>,
         sender: S,
+        timetable: Option<Arc<Timetable>>,
         start: &Signal,
-        stop: &Signal,
-        runtime: &Handle,
     ) -> Result<Self> {
+        let Stage { cell, layout, runtime, stop, .. } = stage;
+        if let Some(timetable) = timetable {
+            let pacer = pacer(stage, sender, timetable, start);
+            return spawn_all([("fanin-pacer".to_owned(), || pacer.thread())], start, stop).map(Self::Threads);
+        }
         let model = Producer {
             sender,
+            offer: Offer(cell.on_full),
             number: 0,
-            layout,
+            layout: *layout,
             messages: cell.messages,
             work: cell.work,
             delay: cell.delay,
@@ -160,7 +226,10 @@ impl Crowd {
                 producers.for_each(|producer| drop(tasks.spawn_on(producer.task(), runtime)));
                 Ok(Self::Tasks(tasks))
             }
-            Producers::Threads => spawn_threads(producers, start, stop).map(Self::Threads),
+            Producers::Threads => {
+                let lives = producers.map(|producer| (format!("fanin-p{}", producer.number), || producer.thread()));
+                spawn_all(lives, start, stop).map(Self::Threads)
+            }
         }
     }
 
@@ -177,24 +246,35 @@ impl Crowd {
     }
 }
 
-fn spawn_threads<S: Sender>(
-    producers: impl Iterator<Item = Producer<S>>,
+fn pacer<S: Sender>(stage: &Stage<'_>, sender: S, timetable: Arc<Timetable>, start: &Signal) -> Pacer<S> {
+    let Stage { cell, layout, stop, .. } = stage;
+    let mut senders: Vec<_> = (1..cell.producers).map(|_| sender.clone()).collect();
+    senders.push(sender);
+    Pacer {
+        senders,
+        offer: Offer(cell.on_full),
+        layout: *layout,
+        messages: cell.messages,
+        timetable,
+        awake: pacer::awake(),
+        start: start.clone(),
+        stop: stop.clone(),
+    }
+}
+
+/// A thread for each life. When one cannot be had, those that wait are let go.
+fn spawn_all<L: FnOnce() -> Produced + Send + 'static>(
+    lives: impl IntoIterator<Item = (String, L)>,
     start: &Signal,
     stop: &Signal,
 ) -> Result<Vec<JoinHandle<Produced>>> {
-    let mut threads = Vec::new();
-    for producer in producers {
-        let name = format!("fanin-p{}", producer.number);
-        match thread::Builder::new().name(name).stack_size(STACK).spawn(move || producer.thread()) {
-            Ok(thread) => threads.push(thread),
-            Err(source) => {
-                stop.raise();
-                start.raise();
-                return Err(Error::Io { doing: "start a producer's thread", source });
-            }
-        }
-    }
-    Ok(threads)
+    let spawn = |(name, life)| thread::Builder::new().name(name).stack_size(STACK).spawn(life);
+    let threads = lives.into_iter().map(spawn).collect::<io::Result<_>>();
+    threads.map_err(|source| {
+        stop.raise();
+        start.raise();
+        Error::Io { doing: "start a producer's thread", source }
+    })
 }
 
 async fn join_tasks(mut tasks: JoinSet<Produced>, stop: &Signal) -> Result<Option<Produced>> {

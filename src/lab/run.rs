@@ -10,7 +10,7 @@ use super::report::{Report, Status};
 use super::signal::Signal;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Visitor};
-use crate::server::{Server, Settings};
+use crate::server::Server;
 
 /// Runs a cell. It ends early, with [`Error::Cancelled`], when `cancel` is raised.
 ///
@@ -51,7 +51,7 @@ impl Visitor for Run<'_> {
 
     fn visit<Q: Queue>(self) -> Result<Report> {
         let Self { cell, cancel } = self;
-        let server = Server::start(&Settings::local(cell.server))?;
+        let server = Server::start(&cell.settings())?;
         let runtime = producers_runtime(cell)?;
         let stage = Stage {
             cell,
@@ -78,6 +78,7 @@ fn producers_runtime(cell: &Cell) -> Result<Runtime> {
 
 async fn repeat<Q: Queue>(stage: &Stage<'_>, cancel: &Signal) -> Result<Report> {
     let mut report = Report::new(stage.layout.proof(), stage.cell.runtime_threads());
+    report.receive_buffer = stage.server.receive_buffer();
     let ending = {
         let bursts = bursts::<Q>(stage, &mut report);
         tokio::pin!(bursts);
@@ -94,16 +95,17 @@ async fn repeat<Q: Queue>(stage: &Stage<'_>, cancel: &Signal) -> Result<Report> 
     match ending {
         Ending::Own(ended) => ended.map(|()| report),
         Ending::Cancelled => Err(Error::Cancelled),
-        Ending::Late(timeout) => Ok(timed_out(report, timeout)),
+        Ending::Late(timeout) => Ok(timed_out(stage, report, timeout)),
     }
 }
 
 async fn bursts<Q: Queue>(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
     while report.status == Status::Ok && wants_more(stage.cell, report) {
-        let burst = burst::<Q>(stage).await?;
-        report.add(&burst);
+        let burst = burst::<Q>(stage, report.bursts).await?;
+        report.add(&burst)?;
         check(burst)?;
     }
+    report.judge_rate(stage.cell.load.rate());
     Ok(())
 }
 
@@ -113,8 +115,9 @@ fn wants_more(cell: &Cell, report: &Report) -> bool {
 
 /// A burst whose actor failed is an error, unless the ledger has already found what is wrong.
 fn check(burst: Burst) -> Result<()> {
+    let is_accounted = burst.is_accounted();
     match burst.account {
-        Err(error) if burst.verdict.is_proved() || matches!(error, Error::Cancelled) => Err(error),
+        Err(error) if is_accounted || matches!(error, Error::Cancelled) => Err(error),
         _ => Ok(()),
     }
 }
@@ -134,9 +137,9 @@ async fn end_of(timeout: Option<Duration>, cancel: &Signal) -> Ending {
     }
 }
 
-fn timed_out(mut report: Report, timeout: Duration) -> Report {
-    let seconds = timeout.as_secs_f64();
+fn timed_out(stage: &Stage<'_>, mut report: Report, timeout: Duration) -> Report {
+    let (seconds, bytes) = (timeout.as_secs_f64(), stage.server.report().bytes_received);
     report.status = Status::TimedOut;
-    report.counterexample = Some(format!("after {seconds} s {} messages had arrived", report.delivered));
+    report.counterexample = Some(format!("after {seconds} s {bytes} bytes had arrived"));
     report
 }

@@ -7,7 +7,9 @@
 mod asyncio;
 mod errors;
 mod fork;
+mod knobs;
 mod published;
+mod row;
 mod run;
 mod server;
 mod strategies;

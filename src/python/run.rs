@@ -1,6 +1,5 @@
-//! `run` and `run_async`: a cell in, a row out; `check`: only whether it could be run.
-
-use std::time::Duration;
+//! `run` and `run_async`: a cell in (its [knobs](super::knobs)), a row out (its [keys](super::row)); `check`: only
+//! whether it could be run.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -10,54 +9,11 @@ use tokio::sync::oneshot;
 use super::asyncio::{self, Own};
 use super::errors::FaninError;
 use super::fork::refuse_in_child;
+use super::knobs::Knobs;
+use super::row::row;
 use super::wait::wait;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lab::{self, Cell, Report, Signal};
-use crate::queue::Capacity;
-
-/// The knobs of a run, as the Python side passes them: validated for type there, for value here.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Knobs {
-    producers: u64,
-    messages: u64,
-    payload: usize,
-    capacity: Option<usize>,
-    producers_as: String,
-    actor: String,
-    server: String,
-    threads: Option<usize>,
-    work_ns: u64,
-    delay_ns: u64,
-    bursts: u64,
-    min_ns: u64,
-    timeout_ns: Option<u64>,
-}
-
-impl Knobs {
-    fn cell(&self, strategy: &str) -> Result<Cell> {
-        let count = |name, value| {
-            u32::try_from(value).map_err(|_| Error::argument(name, value, format!("allowed are 1 to {}", u32::MAX)))
-        };
-        let cell = Cell {
-            messages: self.messages,
-            payload: self.payload,
-            capacity: self.capacity.map(Capacity::Bytes),
-            producers_as: self.producers_as.parse()?,
-            actor: self.actor.parse()?,
-            server: self.server.parse()?,
-            threads: self.threads,
-            work: Duration::from_nanos(self.work_ns),
-            delay: Duration::from_nanos(self.delay_ns),
-            bursts: count("bursts", self.bursts)?,
-            min_time: Duration::from_nanos(self.min_ns),
-            timeout: self.timeout_ns.map(Duration::from_nanos),
-            ..Cell::new(strategy.parse()?, count("producers", self.producers)?)
-        };
-        cell.validate()?;
-        Ok(cell)
-    }
-}
 
 /// Refuses what `run` would refuse, and starts nothing: so that a sweep knows before its first run.
 #[pyfunction]
@@ -123,51 +79,4 @@ async fn in_background(cell: Cell) -> Result<Report> {
     };
     tokio::task::spawn_blocking(work);
     outcome.await.map_err(|_| super::wait::vanished())?
-}
-
-fn row<'py>(py: Python<'py>, cell: &Cell, report: &Report) -> PyResult<Bound<'py, PyDict>> {
-    let row = PyDict::new(py);
-    describe(&row, cell, report)?;
-    row.set_item("status", report.status.name())?;
-    row.set_item("counterexample", &report.counterexample)?;
-    row.set_item("proof", report.proof.name())?;
-    row.set_item("sent", report.sent)?;
-    row.set_item("delivered", report.delivered)?;
-    row.set_item("lost", report.lost)?;
-    row.set_item("duplicated", report.duplicated)?;
-    row.set_item("reordered", report.reordered)?;
-    row.set_item("corrupted", report.corrupted)?;
-    row.set_item("bytes", report.bytes)?;
-    row.set_item("produce_ns", nanoseconds(report.produce))?;
-    row.set_item("deliver_ns", nanoseconds(report.deliver))?;
-    row.set_item("batches", report.account.batches)?;
-    row.set_item("writes", report.account.writes)?;
-    row.set_item("high_water_bytes", report.account.high_water)?;
-    row.set_item("cpu_user_ns", nanoseconds(report.usage.user))?;
-    row.set_item("cpu_system_ns", nanoseconds(report.usage.system))?;
-    row.set_item("voluntary_switches", report.usage.voluntary_switches)?;
-    row.set_item("involuntary_switches", report.usage.involuntary_switches)?;
-    Ok(row)
-}
-
-/// The axes: what was asked for.
-fn describe(row: &Bound<'_, PyDict>, cell: &Cell, report: &Report) -> PyResult<()> {
-    row.set_item("strategy", cell.strategy.to_string())?;
-    row.set_item("queue", cell.strategy.queue.facts().name)?;
-    row.set_item("write", cell.strategy.write.name())?;
-    row.set_item("producers", cell.producers)?;
-    row.set_item("messages", cell.messages)?;
-    row.set_item("payload", cell.payload)?;
-    row.set_item("capacity", cell.capacity.map(Capacity::limit))?;
-    row.set_item("producers_as", cell.producers_as.name())?;
-    row.set_item("actor", cell.actor.name())?;
-    row.set_item("server", cell.server.name())?;
-    row.set_item("threads", report.threads)?;
-    row.set_item("work_ns", nanoseconds(cell.work))?;
-    row.set_item("delay_ns", nanoseconds(cell.delay))?;
-    row.set_item("bursts", report.bursts)
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -29,7 +29,7 @@ impl PyServer {
     fn new(py: Python<'_>, mode: &str, host: String, port: u16) -> PyResult<Self> {
         refuse_in_child()?;
         let mode: Mode = mode.parse()?;
-        let settings = Settings { mode, host, port };
+        let settings = Settings { host, port, ..Settings::local(mode) };
         let server = wait(py, move |_| Server::start(&settings))?;
         let address = server.address();
         let (host, port) = (address.ip().to_string(), address.port());

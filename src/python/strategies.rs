@@ -1,7 +1,7 @@
 //! What there is to choose from, and what this build is.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::lab::Strategy;
 use crate::queue::Drain;
@@ -22,6 +22,8 @@ fn facts(py: Python<'_>, strategy: Strategy) -> PyResult<Bound<'_, PyDict>> {
     row.set_item("drain", if facts.drain == Drain::One { "one" } else { "all" })?;
     row.set_item("order", if facts.total_order { "total" } else { "per producer" })?;
     row.set_item("bounded", facts.bounded)?;
+    let policies = strategy.queue.policies().iter().map(|policy| policy.name());
+    row.set_item("policies", PyTuple::new(py, policies)?)?;
     row.set_item("guarantees", facts.guarantees)?;
     row.set_item("cost", facts.cost)?;
     row.set_item("loses_when", facts.loses_when)?;

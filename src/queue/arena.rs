@@ -63,6 +63,29 @@ impl Arena {
         }
     }
 
+    /// Drops the message at the front, or what is left of it, and returns how many bytes that were. The memory before the
+    /// front is used again as soon as it is half of all, so dropping and pushing in turn does not grow the arena.
+    pub fn drop_first(&mut self) -> usize {
+        let length = self.first();
+        self.advance(length);
+        if self.head * 2 >= self.bytes.len() {
+            self.compact();
+        }
+        length
+    }
+
+    fn compact(&mut self) {
+        self.bytes.drain(..self.head);
+        if let Ends::At { ends, next } = &mut self.ends {
+            ends.drain(..*next);
+            for end in ends.iter_mut() {
+                *end -= self.head;
+            }
+            *next = 0;
+        }
+        self.head = 0;
+    }
+
     /// The bytes of memory held, used or not.
     #[must_use]
     pub fn memory(&self) -> usize {
@@ -128,6 +151,23 @@ mod tests {
         assert_eq!((arena.messages(), arena.first(), arena.chunk()), (1, 5, &b"three"[..]));
         arena.advance(5);
         assert_eq!((arena.messages(), arena.first()), (0, 0));
+    }
+
+    #[test]
+    fn dropping_the_first_keeps_the_rest_and_the_memory() {
+        for size in [None, Some(10)] {
+            let mut arena = Arena::new(size);
+            for turn in 0..1000_u32 {
+                arena.push(format!("{turn:010}").as_bytes());
+                if turn >= 5 {
+                    assert_eq!(arena.drop_first(), 10);
+                    assert_eq!((arena.messages(), arena.first(), arena.remaining()), (5, 10, 50));
+                    assert_eq!(&arena.chunk()[..10], format!("{:010}", turn - 4).as_bytes());
+                }
+            }
+            assert!(arena.memory() < 1000, "{} bytes", arena.memory());
+        }
+        assert_eq!(Arena::new(None).drop_first(), 0);
     }
 
     #[test]

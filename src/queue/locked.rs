@@ -34,6 +34,7 @@ impl Algorithm for Locked {
         loses_when: "always; it is the yardstick for being right",
         source: "the textbook's monitor",
     };
+    const DISPLACES: bool = true;
     type Queue<C: Carrier> = Self;
 }
 
@@ -79,6 +80,13 @@ impl State {
         self.messages.push_back(message.into());
         Ok(())
     }
+
+    /// Drops the oldest message, if there is one.
+    fn drop_oldest(&mut self) -> bool {
+        let oldest = self.messages.pop_front();
+        self.bytes -= oldest.as_ref().map_or(0, |message| message.len());
+        oldest.is_some()
+    }
 }
 
 /// Unlocks after a change, and wakes everybody who waited for one.
@@ -114,6 +122,19 @@ impl Sender for LockedSender {
             Poll::Ready(Ok(()))
         })
         .await
+    }
+
+    fn displace(&mut self, message: &[u8]) -> Result<usize, SendError> {
+        let mut state = lock(&self.0);
+        let mut dropped = 0;
+        let outcome = loop {
+            match state.offer(message) {
+                Err(SendError::Full) if state.drop_oldest() => dropped += 1,
+                outcome => break outcome,
+            }
+        };
+        changed(state);
+        outcome.map(|()| dropped)
     }
 }
 

@@ -33,7 +33,7 @@ use bytes::Buf;
 
 use crate::error::{Error, Result, SendError};
 pub use carrier::Carrier;
-pub use room::Capacity;
+pub use room::{Capacity, OnFull};
 
 /// What a queue is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +84,16 @@ pub trait Sender: Clone + Send + 'static {
             Err(SendError::Full) => pollster::block_on(self.send(message)),
             done => done,
         }
+    }
+
+    /// Takes the message now, and drops the oldest that wait as far as it needs their room. Returns how many those were.
+    /// Messages that are lent to a write are not among them. Only for an algorithm that
+    /// [`DISPLACES`](Algorithm::DISPLACES); elsewhere it is [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send); [`SendError::Full`] when what holds the room cannot be dropped.
+    fn displace(&mut self, message: &[u8]) -> Result<usize, SendError> {
+        self.try_send(message).map(|()| 0)
     }
 }
 
@@ -151,6 +161,8 @@ pub struct Facts {
 pub trait Algorithm {
     /// What it says of itself.
     const FACTS: Facts;
+    /// Whether its senders can [`displace`](Sender::displace) the oldest messages.
+    const DISPLACES: bool = false;
     /// The queue that moves a message as a `C`; queues of bytes take no notice of it.
     type Queue<C: Carrier>: Queue;
 }
@@ -179,6 +191,17 @@ macro_rules! algorithms {
             #[must_use]
             pub const fn facts(self) -> &'static Facts {
                 match self { $(Self::$name => &<$algorithm>::FACTS,)* }
+            }
+
+            /// What it can do with a message for which there is no room; without a bound that never happens.
+            #[must_use]
+            pub const fn policies(self) -> &'static [OnFull] {
+                let displaces = match self { $(Self::$name => <$algorithm>::DISPLACES,)* };
+                match (self.facts().bounded, displaces) {
+                    (false, _) => &[OnFull::Wait],
+                    (true, false) => &[OnFull::Wait, OnFull::DropNewest],
+                    (true, true) => OnFull::ALL,
+                }
             }
 
             /// Runs `visitor` with the queue for messages of `size` bytes (`None`: of any size).

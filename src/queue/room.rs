@@ -5,9 +5,10 @@
 //! and a waiter that gives up hands its grant on.
 
 use std::collections::VecDeque;
+use std::str::FromStr;
 use std::task::Waker;
 
-use crate::error::SendError;
+use crate::error::{Error, Result, SendError};
 
 /// The most that a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +33,43 @@ impl Capacity {
             Self::Bytes(_) => length,
             Self::Messages(_) => 1,
         }
+    }
+}
+
+/// What becomes of a message for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnFull {
+    /// Its sender waits.
+    Wait,
+    /// It is dropped.
+    DropNewest,
+    /// It is taken, and the oldest that wait are dropped instead; what is lent to a write never is.
+    DropOldest,
+}
+
+impl OnFull {
+    /// Every policy.
+    pub const ALL: &[Self] = &[Self::Wait, Self::DropNewest, Self::DropOldest];
+
+    /// The word that callers use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::DropNewest => "drop-newest",
+            Self::DropOldest => "drop-oldest",
+        }
+    }
+}
+
+impl FromStr for OnFull {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|policy| policy.name() == word).ok_or_else(|| {
+            let words: Vec<_> = Self::ALL.iter().map(|policy| policy.name()).collect();
+            Error::argument("on_full", word, format!("allowed are {}", words.join(", ")))
+        })
     }
 }
 
@@ -81,6 +119,12 @@ impl Room {
         }
         self.used += need;
         Ok(())
+    }
+
+    /// Whether anybody stands in line, granted or not.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !self.line.is_empty()
     }
 
     /// Joins the end of the line.

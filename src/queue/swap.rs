@@ -4,7 +4,8 @@
 //!   arenas keep their memory, so the steady loop does not allocate. The consumer sleeps when there is nothing: it leaves
 //!   its waker under the same lock, and only a producer that finds one wakes it.
 //! * **Guarantees**: one order for all producers; bounded on request, in bytes or messages, counted for what waits (what
-//!   the consumer has taken comes on top: at most as much again). Senders that wait are served in turn.
+//!   the consumer has taken comes on top: at most as much again). Senders that wait are served in turn. A sender can
+//!   displace the oldest messages of the arena that is being filled; those that are being written are safe.
 //! * **Cost**: an uncontended lock and a copy a message.
 //! * **When it loses**: when many cores push at once, and when large batches fall out of the cache: give it a capacity.
 //! * **Source**: the article's mutex worker and actor, with its polling replaced by sleeping and with an end.
@@ -37,6 +38,7 @@ impl Algorithm for Swap {
         loses_when: "many cores push at once; batches outgrow the cache, unless it has a capacity",
         source: "the article's Mutex<Vec>, sleeping instead of polling",
     };
+    const DISPLACES: bool = true;
     type Queue<C: Carrier> = Self;
 }
 
@@ -78,6 +80,22 @@ impl State {
         self.front.push(message);
         Ok(self.sleeper.take())
     }
+
+    /// Offers the message until there is room, which the oldest of the front arena give up; counts them. While others
+    /// stand in line the room is theirs, and nothing is dropped.
+    fn displace(&mut self, message: &[u8]) -> Result<(usize, Option<Waker>), SendError> {
+        let mut dropped = 0;
+        loop {
+            match self.offer(message) {
+                Err(SendError::Full) if self.front.has_remaining() && !self.room.is_awaited() => {
+                    let length = self.front.drop_first();
+                    self.room.release(1, length, &mut Vec::new()); // nobody waits for it
+                    dropped += 1;
+                }
+                outcome => return outcome.map(|sleeper| (dropped, sleeper)),
+            }
+        }
+    }
 }
 
 /// A producer.
@@ -98,6 +116,12 @@ impl Sender for SwapSender {
             Err(SendError::Full) => Waiting { shared: &self.0, message, ticket: None }.await,
             done => done,
         }
+    }
+
+    fn displace(&mut self, message: &[u8]) -> Result<usize, SendError> {
+        let (dropped, sleeper) = lock(&self.0).displace(message)?;
+        wake(sleeper);
+        Ok(dropped)
     }
 }
 

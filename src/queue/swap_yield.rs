@@ -28,6 +28,7 @@ impl Algorithm for SwapYield {
         loses_when: "the machine is idle, or busy with anything else",
         source: "the article's mutex actor, yielding so that it can be ended",
     };
+    const DISPLACES: bool = true;
     type Queue<C: Carrier> = Self;
 }
 

@@ -15,7 +15,10 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 
 use super::receipt::Account;
+use super::settings::{Pause, PauseAt};
+use super::throttle::Throttle;
 use super::{Mode, Shared};
+use crate::usage::Usage;
 
 /// The most that one read takes, and all that a connection ever holds.
 const PIECE: usize = 64 << 10;
@@ -32,6 +35,13 @@ pub(super) struct Connection {
     account: Option<Account>,
     /// Whether the client gets its bytes back: as the server's mode says, until it takes no more.
     echo: bool,
+    throttle: Option<Throttle>,
+    /// The pause that is still to come.
+    pause: Option<Pause>,
+    first: Option<Instant>,
+    bytes: u64,
+    /// What the thread had used when the connection came.
+    before: Usage,
 }
 
 impl Connection {
@@ -42,7 +52,9 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let account = shared.expected.take();
         let echo = shared.mode == Mode::Echo;
-        Self { stream, shared, account, echo }
+        let throttle = shared.read_rate.map(|rate| Throttle::new(rate, Instant::now()));
+        let pause = shared.pause;
+        Self { stream, shared, account, echo, throttle, pause, first: None, bytes: 0, before: Usage::of_thread() }
     }
 
     /// Serves until the client ends its stream, or the connection fails.
@@ -53,10 +65,10 @@ impl Connection {
         if ended.is_err() || !answered {
             self.shared.counters.failed.add(1);
         }
-        let account = self.account.take();
+        let (account, before) = (self.account.take(), self.before);
         drop(self); // the client need not wait for the check
         if let Some(account) = account {
-            account.close();
+            account.close(Usage::of_thread() - before);
         }
     }
 
@@ -65,7 +77,8 @@ impl Connection {
     async fn read_all(&mut self, piece: &mut [u8]) -> io::Result<()> {
         let mut turn = 0;
         loop {
-            match self.stream.try_read(piece) {
+            let most = self.allowance(piece.len()).await;
+            match self.stream.try_read(&mut piece[..most]) {
                 Ok(0) => return Ok(()),
                 Ok(length) => self.received(&piece[..length], Instant::now()).await,
                 Err(error) => self.wait_for_more(error).await?,
@@ -74,6 +87,30 @@ impl Connection {
             if turn % TURN == 0 {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    /// How much of `most` bytes to read next, once it is time to read at all; at least one.
+    async fn allowance(&mut self, most: usize) -> usize {
+        if let Some(pause) = self.pause
+            && self.is_reached(pause.at)
+        {
+            self.pause = None;
+            tokio::time::sleep(pause.length).await;
+        }
+        let Some(throttle) = &mut self.throttle else { return most };
+        loop {
+            match throttle.allowed(most, Instant::now()) {
+                0 => tokio::time::sleep(throttle.wait()).await,
+                allowed => return allowed,
+            }
+        }
+    }
+
+    fn is_reached(&self, at: PauseAt) -> bool {
+        match at {
+            PauseAt::Bytes(bytes) => self.bytes >= bytes,
+            PauseAt::Time(time) => self.first.is_some_and(|first| first.elapsed() >= time),
         }
     }
 
@@ -91,6 +128,11 @@ impl Connection {
         let counters = &self.shared.counters;
         counters.reads.add(1);
         counters.received.add(bytes.len() as u64);
+        self.bytes += bytes.len() as u64;
+        self.first.get_or_insert(at);
+        if let Some(throttle) = &mut self.throttle {
+            throttle.took(bytes.len());
+        }
         if let Some(account) = &mut self.account {
             account.ledger.received(bytes, at);
         }

@@ -5,6 +5,8 @@
 //! reading its echo is not read from either, and a connection never holds more than one piece. In [`Mode::Discard`] only
 //! reading is done.
 //!
+//! It can be made a bad partner: [`Settings`] give it a rate at which it reads, a small receive buffer, and a pause.
+//!
 //! What arrives on a connection is proved by a [`Ledger`]: hand one over with [`Server::expect`] before
 //! the client connects, and wait for the [`Receipt`]. Connections that nobody expects are served without one.
 //!
@@ -16,6 +18,7 @@ pub mod ledger;
 mod receipt;
 mod report;
 mod settings;
+mod throttle;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -23,6 +26,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::{fmt, io};
 
+use socket2::SockRef;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -32,11 +36,12 @@ use receipt::Expected;
 pub use receipt::Receipt;
 use report::Counters;
 pub use report::Report;
-pub use settings::{Mode, Settings};
+pub use settings::{Mode, Pause, PauseAt, Settings};
 
 /// A server that runs until it is stopped or dropped.
 pub struct Server {
     address: SocketAddr,
+    receive_buffer: usize,
     shared: Arc<Shared>,
     /// Dropped to tell the thread to end.
     running: Option<oneshot::Sender<Infallible>>,
@@ -47,6 +52,8 @@ pub struct Server {
 #[derive(Debug, Default)]
 struct Shared {
     mode: Mode,
+    read_rate: Option<u64>,
+    pause: Option<Pause>,
     counters: Counters,
     expected: Expected,
 }
@@ -62,20 +69,29 @@ impl Server {
             Builder::new_current_thread().enable_all().build().map_err(Error::io("start the server's runtime"))?;
         let listener = listen(settings)?;
         let address = listener.local_addr().map_err(Error::io("read the server's address"))?;
+        let receive_buffer = SockRef::from(&listener).recv_buffer_size().map_err(Error::io("read a buffer's size"))?;
         let listener = {
             let _context = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(Error::io("watch the server's socket"))?
         };
-        let shared = Arc::new(Shared { mode: settings.mode, ..Shared::default() });
+        let Settings { mode, read_rate, pause, .. } = *settings;
+        let shared = Arc::new(Shared { mode, read_rate, pause, ..Shared::default() });
         let (running, stopped) = oneshot::channel();
         let thread = spawn(runtime, listener, stopped, Arc::clone(&shared))?;
-        Ok(Self { address, shared, running: Some(running), thread: Some(thread) })
+        Ok(Self { address, receive_buffer, shared, running: Some(running), thread: Some(thread) })
     }
 
     /// Where the server listens; with the port that was found, if any was asked for.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The size of a new connection's receive buffer, as the system granted it. Unless a size was asked for, the system
+    /// lets it grow from there.
+    #[must_use]
+    pub const fn receive_buffer(&self) -> usize {
+        self.receive_buffer
     }
 
     /// Has the next connection that is accepted, and that no earlier call expects, checked by `ledger`.
@@ -130,6 +146,10 @@ fn listen(settings: &Settings) -> Result<TcpListener> {
         (settings.host.as_str(), settings.port).to_socket_addrs().map_err(fail("resolve"))?.collect();
     let listener = TcpListener::bind(&addresses[..]).map_err(fail("listen on"))?;
     listener.set_nonblocking(true).map_err(fail("listen on"))?;
+    if let Some(size) = settings.receive_buffer {
+        // Connections take it over from their listener, early enough for the window that they offer.
+        SockRef::from(&listener).set_recv_buffer_size(size).map_err(Error::io("set a buffer's size"))?;
+    }
     Ok(listener)
 }
 

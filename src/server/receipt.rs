@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::ledger::{Ledger, Verdict};
 use crate::error::{Error, Result};
+use crate::usage::Usage;
 
 /// The verdict to come on one connection. It resolves when that connection's stream has ended and all of it was checked,
 /// whether it ended well or not: what a broken connection did not bring counts as lost. Dropping it is fine.
@@ -42,11 +43,15 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Checks what is left to check, and tells the caller, if one still waits.
-    pub(super) fn close(self) {
+    /// Checks what is left to check, and tells the caller, if one still waits. `served` is what the thread used of the
+    /// machine while the connection was open.
+    pub(super) fn close(self, served: Usage) {
         if !self.caller.is_closed() {
+            let before = Usage::of_thread();
+            let verdict = self.ledger.close();
+            let checked = Usage::of_thread() - before;
             // The caller may leave while the check runs; then nobody wants the verdict.
-            let _ = self.caller.send(self.ledger.close());
+            let _ = self.caller.send(Verdict { served, checked, ..verdict });
         }
     }
 }

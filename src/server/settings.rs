@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::Error;
 
@@ -56,13 +57,37 @@ pub struct Settings {
     pub host: String,
     /// The port; 0 for any that is free.
     pub port: u16,
+    /// The most bytes that are read from a connection in a second; `None` for as many as come.
+    pub read_rate: Option<u64>,
+    /// The size asked for a connection's receive buffer, in bytes; `None` for the system's choice, which grows.
+    pub receive_buffer: Option<usize>,
+    /// When each connection is left unread for a while.
+    pub pause: Option<Pause>,
+}
+
+/// A time in which a connection is not read, once. The bytes that come meanwhile wait in the kernel, or at the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When it begins.
+    pub at: PauseAt,
+    /// How long it is.
+    pub length: Duration,
+}
+
+/// When a pause begins: before the first read for which this holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseAt {
+    /// So many bytes were read.
+    Bytes(u64),
+    /// The first byte was read so long ago.
+    Time(Duration),
 }
 
 impl Settings {
     /// Any free port on this machine's own interface, which nobody else can reach.
     #[must_use]
     pub fn local(mode: Mode) -> Self {
-        Self { mode, host: "127.0.0.1".to_owned(), port: 0 }
+        Self { mode, host: "127.0.0.1".to_owned(), port: 0, read_rate: None, receive_buffer: None, pause: None }
     }
 
     /// The address as `host:port`, an IPv6 host in brackets.

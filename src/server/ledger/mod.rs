@@ -12,6 +12,10 @@
 //! | `tagged` | every change of any producer's number of messages; every disorder, loss or double within half a *window* (2 to the number of sequence bits) | a message that takes the place of another of the same producer, a multiple of the window away: the bytes are equal |
 //! | `shuffle` | every change of how often each value comes: so every loss, every double, every changed value, unless they cancel out; every disorder that leaves a stream that the producers could not have sent | messages of equal value exchanged; disorder that other producers' counters explain |
 //!
+//! Where messages may be dropped on purpose ([`Ledger::with_gaps`]) there is a fourth level, `count`: only the number of
+//! records is known. It stands in for `tagged` and `shuffle`, whose small records cannot tell what was dropped. Order is
+//! still proved by `exact`, and by `tagged` while all of a producer's messages fit into half a window.
+//!
 //! No level looks at the order across producers, which no queue owes.
 //!
 //! # How the counts are to be read
@@ -33,23 +37,33 @@
 //! `cargo bench --bench overhead` what it does to the speed of a connection.
 
 mod carry;
+mod count;
 mod gaps;
+pub mod latency;
 mod recording;
 mod sequences;
 mod shuffle;
+pub mod timetable;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::error::Result;
 use crate::message::{Layout, Proof};
+use crate::usage::Usage;
 
 use carry::Carry;
+use count::Count;
+pub use latency::Latencies;
+use latency::{Arrival, Latency};
 use recording::Recording;
 use sequences::Sequences;
 use shuffle::Shuffle;
+pub use timetable::Timetable;
 use verdict::Findings;
 pub use verdict::{Counterexample, Verdict};
 
@@ -62,10 +76,13 @@ pub const CHECKED: usize = 64;
 /// The account of one connection.
 #[derive(Debug)]
 pub struct Ledger {
+    layout: Layout,
+    messages: u64,
     proof: Proof,
     progress: Progress,
     recording: Option<Recording>,
     checker: Checker,
+    latency: Option<Latency>,
 }
 
 impl Ledger {
@@ -91,11 +108,44 @@ impl Ledger {
     pub fn online(layout: Layout, messages: u64) -> Self {
         let expected = u64::from(layout.producers()).saturating_mul(messages).saturating_mul(layout.size() as u64);
         Self {
+            layout,
+            messages,
             proof: layout.proof(),
-            progress: Progress { expected, bytes: 0, first: None, last: None },
+            progress: Progress { expected, ..Progress::default() },
             recording: None,
             checker: Checker::new(layout, messages),
+            latency: None,
         }
+    }
+
+    /// The same for producers some of whose messages are dropped on purpose: gaps are counted as `lost`, but are no fault
+    /// by themselves. [`Verdict::is_accounted`] says whether they come to what was dropped. Records that could be mistaken
+    /// for one another ([`Layout::is_unmistakable`]) are only counted.
+    #[must_use]
+    pub fn with_gaps(mut self) -> Self {
+        if let Checker::Sequences(_, sequences) = &mut self.checker
+            && self.layout.is_unmistakable(self.messages)
+        {
+            sequences.allow_gaps();
+            return self;
+        }
+        self.proof = Proof::Count;
+        self.checker = Checker::Count(Count::new(self.layout, self.messages));
+        self
+    }
+
+    /// The same for messages that are meant to be sent at the times of `timetable`, message `sequence` of `producer` at
+    /// `sequence * producers + producer`. From then to the read that brought its last byte is a message's latency.
+    ///
+    /// The ledger then checks as bytes arrive: the time of a read is at hand only then. Records that do not say who sent
+    /// them have no latency.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) when the histogram cannot be made, which is a bug.
+    pub fn with_latency(mut self, timetable: Arc<Timetable>) -> Result<Self> {
+        self.recording = None;
+        self.latency = Some(Latency::new(timetable, self.layout.producers())?);
+        Ok(self)
     }
 
     /// How many bytes are to come.
@@ -111,7 +161,10 @@ impl Ledger {
         let recorded = self.recording.as_mut().is_some_and(|recording| recording.take(bytes));
         if !recorded {
             self.replay();
-            self.checker.check(bytes);
+            match &mut self.latency {
+                None => self.checker.check(bytes),
+                Some(latency) => self.checker.check_timed(bytes, &mut latency.at(at)),
+            }
         }
     }
 
@@ -119,7 +172,7 @@ impl Ledger {
     #[must_use]
     pub fn close(mut self) -> Verdict {
         self.replay();
-        let Self { proof, progress, checker, .. } = self;
+        let Self { proof, progress, checker, latency, .. } = self;
         let Findings { delivered, lost, duplicated, reordered, corrupted, counterexample } = checker.close();
         Verdict {
             proof,
@@ -131,7 +184,11 @@ impl Ledger {
             corrupted,
             first_byte: progress.first,
             last_byte: progress.last,
+            latest_byte: progress.latest,
             counterexample,
+            latencies: latency.map(Latency::close),
+            served: Usage::default(),
+            checked: Usage::default(),
         }
     }
 
@@ -144,12 +201,13 @@ impl Ledger {
 }
 
 /// How far the stream has come, and when.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Progress {
     expected: u64,
     bytes: u64,
     first: Option<Instant>,
     last: Option<Instant>,
+    latest: Option<Instant>,
 }
 
 impl Progress {
@@ -157,8 +215,9 @@ impl Progress {
     fn advance(&mut self, bytes: u64, at: Instant) {
         let before = self.bytes;
         self.bytes += bytes;
-        if before == 0 && bytes > 0 {
-            self.first = Some(at);
+        if bytes > 0 {
+            self.first.get_or_insert(at);
+            self.latest = Some(at);
         }
         if before < self.expected && self.bytes >= self.expected {
             self.last = Some(at);
@@ -173,12 +232,15 @@ enum Checker {
     Sequences(Carry, Sequences),
     /// Single bytes, which need no cutting.
     Shuffle(Box<Shuffle>),
+    /// Records of which only the number is known.
+    Count(Count),
 }
 
 impl Checker {
     fn new(layout: Layout, messages: u64) -> Self {
         match layout.proof() {
             Proof::Shuffle => Self::Shuffle(Box::new(Shuffle::new(layout.producers(), messages))),
+            Proof::Count => Self::Count(Count::new(layout, messages)),
             Proof::Tagged | Proof::Exact => {
                 Self::Sequences(Carry::new(layout.size()), Sequences::new(layout, messages))
             }
@@ -189,13 +251,23 @@ impl Checker {
         match self {
             Self::Sequences(carry, sequences) => carry.cut(bytes, |records| sequences.arrived(records)),
             Self::Shuffle(shuffle) => shuffle.arrived(bytes),
+            Self::Count(count) => count.arrived(bytes),
         }
+    }
+
+    /// The same; how long each message took is recorded, where it says which it is.
+    fn check_timed(&mut self, bytes: &[u8], arrival: &mut Arrival<'_>) {
+        let Self::Sequences(carry, sequences) = self else { return self.check(bytes) };
+        carry.cut(bytes, |records| {
+            sequences.arrived_before(records, |producer, sequence| arrival.arrived(producer, sequence));
+        });
     }
 
     fn close(self) -> Findings {
         match self {
             Self::Sequences(carry, sequences) => sequences.close(carry.rest()),
             Self::Shuffle(shuffle) => shuffle.close(),
+            Self::Count(count) => count.close(),
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Sequences {
     next: Vec<u64>,
     /// What was passed over on the way there.
     gaps: Gaps,
+    /// Where messages may be dropped, how many were passed over. A gap is then no fault by itself, and which messages are
+    /// missing is not kept: one that comes after a later one is out of order, be it late or a double.
+    dropped: Option<u64>,
     /// Where in the stream the next record begins.
     byte: u64,
     findings: Findings,
@@ -42,9 +45,15 @@ impl Sequences {
             mask: u64::MAX >> (u64::BITS - layout.sequence_bits()),
             next: vec![0; layout.producers() as usize],
             gaps: Gaps::default(),
+            dropped: None,
             byte: 0,
             findings: Findings::default(),
         }
+    }
+
+    /// Only counts gaps from now on.
+    pub(super) fn allow_gaps(&mut self) {
+        self.dropped = Some(0);
     }
 
     /// Takes whole records.
@@ -63,6 +72,21 @@ impl Sequences {
         self.byte += records.len() as u64;
     }
 
+    /// The same, and tells `witness` of each message's producer and sequence, unless it came late or again.
+    #[inline]
+    pub(super) fn arrived_before(&mut self, records: &[u8], mut witness: impl FnMut(u32, u64)) {
+        let (layout, mask, messages) = (self.layout, self.mask, self.messages);
+        for record in records.chunks_exact(layout.size()) {
+            let stamp = layout.read(record);
+            let is_next = is_next(&mut self.next, mask, messages, stamp);
+            let found = if is_next { self.passed(stamp) } else { self.examine(record, self.byte) };
+            if let Some((producer, sequence)) = found {
+                witness(producer, sequence);
+            }
+            self.byte += record.len() as u64;
+        }
+    }
+
     /// One record after the other; `read` is the layout's way to read one. Where a record begins is only worked out when
     /// it has to be quoted.
     #[inline]
@@ -75,19 +99,31 @@ impl Sequences {
         }
     }
 
-    /// A record that is not the next of its producer.
+    /// The whole sequence of a record that was its producer's next.
+    #[inline]
+    fn passed(&self, stamp: Stamp) -> Option<(u32, u64)> {
+        let Stamp::Known { producer, .. } = stamp else { return None };
+        self.next.get(producer as usize).map(|next| (producer, next - 1))
+    }
+
+    /// A record that is not the next of its producer; the message that it is, if that comes before its turn.
     #[cold]
-    fn examine(&mut self, record: &[u8], byte: u64) {
+    fn examine(&mut self, record: &[u8], byte: u64) -> Option<(u32, u64)> {
         // Read again: were the stamp handed over, every good one would have to go through memory.
         let Stamp::Known { producer, sequence } = self.layout.read(record) else {
-            return self.corrupted(byte, Finding::Foreign);
+            self.corrupted(byte, Finding::Foreign);
+            return None;
         };
         let next = self.next[producer as usize];
         match self.nearest(next, sequence) {
             None => self.corrupted(byte, Finding::Beyond { producer, sequence, messages: self.messages }),
-            Some(sequence) if sequence >= next => self.ahead(byte, producer, sequence, next),
+            Some(sequence) if sequence >= next => {
+                self.ahead(byte, producer, sequence, next);
+                return Some((producer, sequence));
+            }
             Some(sequence) => self.behind(byte, producer, sequence),
         }
+        None
     }
 
     /// The whole sequence that `cut` most likely stands for, if there is any.
@@ -100,14 +136,21 @@ impl Sequences {
 
     /// A message that came before its time: those in between are missing until they come.
     fn ahead(&mut self, byte: u64, producer: u32, sequence: u64, next: u64) {
-        self.gaps.open(producer, next, sequence);
         self.next[producer as usize] = sequence + 1;
-        self.findings.quote(byte, Finding::Skipped { producer, sequence, next });
+        if let Some(dropped) = &mut self.dropped {
+            *dropped += sequence - next;
+        } else {
+            self.gaps.open(producer, next, sequence);
+            self.findings.quote(byte, Finding::Skipped { producer, sequence, next });
+        }
     }
 
     /// A message from before the expected one: it is late if it is missing, and else it has been there already.
     fn behind(&mut self, byte: u64, producer: u32, sequence: u64) {
-        if self.gaps.fill(producer, sequence) {
+        if self.dropped.is_some() {
+            self.findings.reordered += 1;
+            self.findings.quote(byte, Finding::Late { producer, sequence });
+        } else if self.gaps.fill(producer, sequence) {
             self.findings.reordered += 1; // its gap is quoted already
         } else {
             self.findings.duplicated += 1;
@@ -130,9 +173,11 @@ impl Sequences {
         let mut tails = 0_u64;
         for (producer, next) in (0..).zip(&self.next).filter(|(_, next)| **next < messages) {
             tails = tails.saturating_add(messages - next);
-            self.findings.quote(self.byte, Finding::Missing { producer, next: *next, messages });
+            if self.dropped.is_none() {
+                self.findings.quote(self.byte, Finding::Missing { producer, next: *next, messages });
+            }
         }
-        let missing = self.gaps.missing();
+        let missing = self.dropped.unwrap_or_else(|| self.gaps.missing());
         let passed = self.next.iter().fold(0_u64, |sum, next| sum.saturating_add(*next));
         self.findings.delivered = passed.saturating_sub(missing);
         self.findings.lost = missing.saturating_add(tails);

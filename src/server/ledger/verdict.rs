@@ -7,7 +7,9 @@
 use std::fmt;
 use std::time::Instant;
 
+use super::latency::Latencies;
 use crate::message::Proof;
+use crate::usage::Usage;
 
 /// The account of one connection: what arrived, what did not, and the first place where that shows.
 ///
@@ -32,19 +34,34 @@ pub struct Verdict {
     pub first_byte: Option<Instant>,
     /// When as many bytes as were expected had been read; nothing if they never were.
     pub last_byte: Option<Instant>,
+    /// When the last of all bytes was read.
+    pub latest_byte: Option<Instant>,
     /// The first fault, in the order of the stream.
     pub counterexample: Option<Counterexample>,
+    /// How long each message took, if the ledger was told when they were meant to be sent.
+    pub latencies: Option<Latencies>,
+    /// What the server's thread used of the machine while the connection was open.
+    pub served: Usage,
+    /// What it used afterwards, to check.
+    pub checked: Usage,
 }
 
 impl Verdict {
-    /// Whether every message arrived exactly once and in its producer's order, as far as [`proof`](Self::proof) can tell.
+    /// Whether all that is missing was dropped on purpose, `dropped` messages, and the rest arrived exactly once and in
+    /// its producer's order, as far as [`proof`](Self::proof) can tell.
     #[must_use]
-    pub const fn is_proved(&self) -> bool {
-        self.lost == 0
+    pub const fn is_accounted(&self, dropped: u64) -> bool {
+        self.lost == dropped
             && self.duplicated == 0
             && self.reordered == 0
             && self.corrupted == 0
             && self.counterexample.is_none()
+    }
+
+    /// Whether every message arrived exactly once and in its producer's order, as far as [`proof`](Self::proof) can tell.
+    #[must_use]
+    pub const fn is_proved(&self) -> bool {
+        self.is_accounted(0)
     }
 }
 
@@ -80,6 +97,10 @@ pub(super) enum Finding {
     Skipped { producer: u32, sequence: u64, next: u64 },
     /// A message that had come already.
     Repeated { producer: u32, sequence: u64 },
+    /// A message that came after a later one of its producer.
+    Late { producer: u32, sequence: u64 },
+    /// More messages than were sent, where they cannot be told apart.
+    TooMany { came: u64, sent: u64 },
     /// A message beyond the producer's last.
     Beyond { producer: u32, sequence: u64, messages: u64 },
     /// Bytes that no producer of the run writes.
@@ -110,6 +131,10 @@ impl fmt::Display for Finding {
             Self::Repeated { producer, sequence } => {
                 write!(f, "message {sequence} of producer {producer} arrived again")
             }
+            Self::Late { producer, sequence } => {
+                write!(f, "message {sequence} of producer {producer} arrived after a later one")
+            }
+            Self::TooMany { came, sent } => write!(f, "the stream ended; {came} messages had come, of {sent}"),
             Self::Beyond { producer, sequence, messages } => {
                 write!(f, "message {sequence} of producer {producer} arrived, which sends only {messages}, from 0 on")
             }

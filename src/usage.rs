@@ -1,0 +1,103 @@
+//! What a thread, or the whole process, has used of the machine.
+//!
+//! The sum of user and system time is exact; the kernel splits it by sampling, so over a few milliseconds the split is
+//! coarse.
+
+use std::ops::{AddAssign, Sub};
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+
+/// Processor time and context switches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time in the program.
+    pub user: Duration,
+    /// Processor time in the kernel.
+    pub system: Duration,
+    /// Switches because a thread waited.
+    pub voluntary_switches: u64,
+    /// Switches because a thread's time was up.
+    pub involuntary_switches: u64,
+}
+
+impl Usage {
+    /// Of the process, until now; zero where the system does not tell.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::of(UsageWho::RUSAGE_SELF)
+    }
+
+    /// Of the calling thread, until now; zero where the system does not tell, as outside of Linux.
+    #[must_use]
+    pub fn of_thread() -> Self {
+        #[cfg(target_os = "linux")]
+        return Self::of(UsageWho::RUSAGE_THREAD);
+        #[cfg(not(target_os = "linux"))]
+        Self::default()
+    }
+
+    fn of(whose: UsageWho) -> Self {
+        let Ok(usage) = getrusage(whose) else { return Self::default() };
+        Self {
+            user: duration(usage.user_time()),
+            system: duration(usage.system_time()),
+            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
+            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
+        }
+    }
+}
+
+/// What was used between two looks; never less than nothing.
+impl Sub for Usage {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+            voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
+            involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
+        }
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.user += other.user;
+        self.system += other.system;
+        self.voluntary_switches += other.voluntary_switches;
+        self.involuntary_switches += other.involuntary_switches;
+    }
+}
+
+fn duration(time: TimeVal) -> Duration {
+    Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_is_told_from_the_process() {
+        let (thread, process) = (Usage::of_thread(), Usage::of_process());
+        let busy = || {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(60) {
+                std::hint::spin_loop();
+            }
+            Usage::of_thread()
+        };
+        let other = std::thread::spawn(busy).join().unwrap();
+        let (thread, process) = (Usage::of_thread() - thread, Usage::of_process() - process);
+        if cfg!(target_os = "linux") {
+            let total = |usage: Usage| usage.user + usage.system;
+            assert!(total(other) > Duration::ZERO && total(process) > Duration::ZERO);
+            assert!(total(thread) < total(other), "{thread:?} {other:?}");
+        }
+    }
+}
