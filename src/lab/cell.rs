@@ -161,7 +161,7 @@ impl Cell {
     fn worst_case(&self) -> u64 {
         let overhead = if self.payload > 64 { 48 } else { 1 };
         let message = self.payload as u64 + overhead;
-        let waiting = match self.capacity {
+        let waiting = match self.capacity.or(self.strategy.queue.facts().unasked) {
             None => self.expected(),
             Some(Capacity::Messages(most)) => (most as u64).min(self.expected()),
             Some(Capacity::Bytes(most)) => (most as u64 / self.payload as u64 + 1).min(self.expected()),
