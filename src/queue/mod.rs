@@ -3,6 +3,7 @@
 //! 1. [`locked`]: a `VecDeque` behind a mutex. The naive oracle that the others are tested against.
 //! 2. [`mpsc_one`]: tokio's unbounded channel, taken one message at a time. The article's channel.
 //! 3. [`mpsc`]: the same channel, taken by `recv_many`.
+//! 4. [`mpsc_bounded`]: tokio's bounded channel, taken by `recv_many`.
 //! 5. [`swap`]: two byte arenas behind a mutex, swapped. The article's lock, with a consumer that sleeps.
 //! 6. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
 //! 8. [`async_swap`]: the same behind tokio's mutex.
@@ -22,6 +23,7 @@ pub mod carrier;
 pub mod guard;
 pub mod locked;
 pub mod mpsc;
+pub mod mpsc_bounded;
 pub mod mpsc_one;
 pub mod pieces;
 pub mod room;
@@ -238,6 +240,8 @@ algorithms! {
     MpscOne => mpsc_one::MpscOne,
     /// [`mpsc`]
     Mpsc => mpsc::Mpsc,
+    /// [`mpsc_bounded`]
+    MpscBounded => mpsc_bounded::MpscBounded,
     /// [`swap`]
     Swap => swap::Swap,
     /// [`swap_yield`]
