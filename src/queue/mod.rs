@@ -28,6 +28,8 @@ pub mod mpsc_one;
 pub mod pieces;
 pub mod room;
 pub mod swap;
+#[cfg(feature = "rivals")]
+pub mod swap_parking_lot;
 pub mod swap_yield;
 
 
@@ -246,6 +248,9 @@ algorithms! {
     Swap => swap::Swap,
     /// [`swap_yield`]
     SwapYield => swap_yield::SwapYield,
+    /// [`swap_parking_lot`]
+    #[cfg(feature = "rivals")]
+    SwapParkingLot => swap_parking_lot::SwapParkingLot,
     /// [`async_swap`]
     AsyncSwap => async_swap::AsyncSwap,
 }
