@@ -7,6 +7,7 @@
 //! 5. [`swap`]: two byte arenas behind a mutex, swapped. The article's lock, with a consumer that sleeps.
 //! 6. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
 //! 8. [`async_swap`]: the same behind tokio's mutex.
+//! 9. [`atomic_swap`]: a lock-free stack, taken whole by one atomic exchange.
 //!
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
@@ -19,6 +20,7 @@
 
 pub mod arena;
 pub mod async_swap;
+pub mod atomic_swap;
 pub mod carrier;
 pub mod guard;
 pub mod locked;
@@ -253,6 +255,8 @@ algorithms! {
     SwapParkingLot => swap_parking_lot::SwapParkingLot,
     /// [`async_swap`]
     AsyncSwap => async_swap::AsyncSwap,
+    /// [`atomic_swap`]
+    AtomicSwap => atomic_swap::AtomicSwap,
 }
 
 impl std::str::FromStr for Kind {
