@@ -8,6 +8,7 @@
 //! 6. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
 //! 8. [`async_swap`]: the same behind tokio's mutex.
 //! 9. [`atomic_swap`]: a lock-free stack, taken whole by one atomic exchange.
+//! 10. [`sharded`]: several swap queues behind one face, a producer in one of them.
 //!
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
@@ -29,6 +30,7 @@ pub mod mpsc_bounded;
 pub mod mpsc_one;
 pub mod pieces;
 pub mod room;
+pub mod sharded;
 pub mod swap;
 #[cfg(feature = "rivals")]
 pub mod swap_parking_lot;
@@ -161,6 +163,7 @@ impl Family {
             Self::Ceiling => "ceiling",
             Self::Oracle => "oracle",
             Self::Rings => "rings",
+            Self::Sharded => "sharded",
             Self::Swap => "swap",
             Self::Tokio => "tokio",
         }
@@ -257,6 +260,8 @@ algorithms! {
     AsyncSwap => async_swap::AsyncSwap,
     /// [`atomic_swap`]
     AtomicSwap => atomic_swap::AtomicSwap,
+    /// [`sharded`]
+    Sharded => sharded::Sharded,
 }
 
 impl std::str::FromStr for Kind {
