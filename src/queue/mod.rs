@@ -9,10 +9,12 @@
 //! 8. [`async_swap`]: the same behind tokio's mutex.
 //! 9. [`atomic_swap`]: a lock-free stack, taken whole by one atomic exchange.
 //! 10. [`sharded`]: several swap queues behind one face, a producer in one of them.
+//! 11. [`ring`]: one ring of bytes that all producers share.
 //!
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
 //! shapes of a drained batch), [`guard`] (a mutex by whoever makes it), [`room`] (capacity under a lock, and who waits for
+//! it), `line` (who waits where there is no lock), `bell` (how a consumer sleeps, and how it is woken).
 //!
 //! # How a message goes through
 //! A producer owns a [`Sender`] and calls [`send`](Sender::send) or [`try_send`](Sender::try_send) with borrowed bytes;
@@ -29,6 +31,7 @@ pub mod mpsc;
 pub mod mpsc_bounded;
 pub mod mpsc_one;
 pub mod pieces;
+pub mod ring;
 pub mod room;
 pub mod sharded;
 pub mod swap;
@@ -36,6 +39,8 @@ pub mod swap;
 pub mod swap_parking_lot;
 pub mod swap_yield;
 
+mod bell;
+mod line;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -175,6 +180,7 @@ impl Family {
 pub struct Facts {
     /// Its name in strategies.
     pub name: &'static str,
+    /// One line: what it is.
     pub about: &'static str,
     /// Whom it is related to.
     pub family: Family,
@@ -262,6 +268,8 @@ algorithms! {
     AtomicSwap => atomic_swap::AtomicSwap,
     /// [`sharded`]
     Sharded => sharded::Sharded,
+    /// [`ring`]
+    Ring => ring::Ring,
 }
 
 impl std::str::FromStr for Kind {
