@@ -6,11 +6,13 @@
 //! 4. [`mpsc_bounded`]: tokio's bounded channel, taken by `recv_many`.
 //! 5. [`swap`]: two byte arenas behind a mutex, swapped. The article's lock, with a consumer that sleeps.
 //! 6. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
+//! 7. `swap_parking_lot`: the same behind `parking_lot`'s mutex (with the feature `rivals`).
 //! 8. [`async_swap`]: the same behind tokio's mutex.
 //! 9. [`atomic_swap`]: a lock-free stack, taken whole by one atomic exchange.
 //! 10. [`sharded`]: several swap queues behind one face, a producer in one of them.
 //! 11. [`ring`]: one ring of bytes that all producers share.
 //!
+//! The queues of other crates are in `rivals`, with the feature of that name.
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
 //! shapes of a drained batch), [`guard`] (a mutex by whoever makes it), [`room`] (capacity under a lock, and who waits for
@@ -32,6 +34,8 @@ pub mod mpsc_bounded;
 pub mod mpsc_one;
 pub mod pieces;
 pub mod ring;
+#[cfg(feature = "rivals")]
+pub mod rivals;
 pub mod room;
 pub mod sharded;
 pub mod swap;
@@ -168,6 +172,7 @@ impl Family {
             Self::Ceiling => "ceiling",
             Self::Oracle => "oracle",
             Self::Rings => "rings",
+            Self::Rivals => "rivals",
             Self::Sharded => "sharded",
             Self::Swap => "swap",
             Self::Tokio => "tokio",
@@ -270,6 +275,30 @@ algorithms! {
     Sharded => sharded::Sharded,
     /// [`ring`]
     Ring => ring::Ring,
+    /// [`rivals::crossbeam`]
+    #[cfg(feature = "rivals")]
+    Crossbeam => rivals::crossbeam::Crossbeam,
+    /// [`rivals::flume`]
+    #[cfg(feature = "rivals")]
+    Flume => rivals::flume::Flume,
+    /// [`rivals::kanal`]
+    #[cfg(feature = "rivals")]
+    Kanal => rivals::kanal::Kanal,
+    /// [`rivals::crossfire`]
+    #[cfg(feature = "rivals")]
+    Crossfire => rivals::crossfire::Crossfire,
+    /// [`rivals::thingbuf`]
+    #[cfg(feature = "rivals")]
+    Thingbuf => rivals::thingbuf::Thingbuf,
+    /// [`rivals::rapidfire`]
+    #[cfg(feature = "rivals")]
+    Rapidfire => rivals::rapidfire::Rapidfire,
+    /// [`rivals::logbuf`]
+    #[cfg(feature = "rivals")]
+    Logbuf => rivals::logbuf::Logbuf,
+    /// [`rivals::spillway`]
+    #[cfg(feature = "rivals")]
+    Spillway => rivals::spillway::Spillway,
 }
 
 impl std::str::FromStr for Kind {
