@@ -34,7 +34,7 @@ SOURCES := $(shell find src python -name __pycache__ -prune -o -print 2>/dev/nul
 .PHONY: help
 help: ## list the targets
 	@printf 'make <target>:\n'
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-15s%s\n", $$1, $$2}'
 
 # --- the environment -------------------------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	$(call say,prove: the long tests of cargo and pytest)
 	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --lib --tests -- --ignored
-	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600
+	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 

@@ -18,11 +18,14 @@ os.environ.update(JUPYTER_PLATFORM_DIRS="1", JUPYTER_PREFER_ENV_PATH="1")
 import jupytext
 import nbclient
 import nbformat
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 SECONDS_PER_CELL = 120
+# Encrypted where the kernel can; it warns on its stderr otherwise.
+CONFIG = Config(KernelManager={"transport_encryption": "auto"})
 
 
 def sources() -> list[Path]:
@@ -36,6 +39,7 @@ def execute(source: Path) -> Any:
     notebook.metadata["kernelspec"] = dict(KERNEL)
     client = nbclient.NotebookClient(
         notebook,
+        config=CONFIG,
         timeout=SECONDS_PER_CELL,
         kernel_name=KERNEL["name"],
         resources={"metadata": {"path": str(source.parent)}},
@@ -46,7 +50,7 @@ def execute(source: Path) -> Any:
 
 
 def settle(notebook: Any) -> Any:
-    """Keep of a notebook what it says: no random cell ids, no versions, no folders of this machine."""
+    """Keep of a notebook what it says: no random cell ids, no versions, no folders and addresses of this machine."""
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
@@ -56,7 +60,7 @@ def settle(notebook: Any) -> Any:
 
 
 def settle_output(output: Any) -> None:
-    """Take this machine's folders out of the texts of an output."""
+    """Take this machine out of the texts of an output."""
     for holder in (output, output.get("data", {})):
         for kind, text in holder.items():
             if isinstance(text, str) and (kind == "text" or kind.startswith("text/")):
@@ -64,7 +68,8 @@ def settle_output(output: Any) -> None:
 
 
 def settle_text(text: str) -> str:
-    """Name folders as a reader elsewhere would."""
+    """Name folders as a reader elsewhere would, and no addresses in memory."""
+    text = re.sub(r"\bat 0x[0-9a-f]+", "at 0x…", text)
     text = re.sub(r"/\S*/ipykernel_\d+/\d+\.py", "<cell>", text).replace(str(ROOT), ".")
     home = str(Path.home())
     return text.replace(home, "~") if len(home) > 1 else text

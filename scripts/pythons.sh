@@ -11,18 +11,29 @@ wheels=$(realpath "$2")
 room=$(mktemp -d)
 trap 'rm -rf "$room"' EXIT
 
+# runnable python3.12 → the first of that name on the PATH that runs and can make environments; shims may not.
+runnable() {
+  local candidate
+  while read -r candidate; do
+    if "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+      echo "$candidate"
+      return
+    fi
+  done < <(type -ap "$1")
+  return 1
+}
+
 tried=0
 for name in ${FANIN_PYTHONS:-python3.11 python3.12 python3.13 python3.14}; do
-  # A shim that exists may not run; a system Python may not be able to make environments.
-  if ! "$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then
-    echo "  $name: not found here, or cannot make environments"
+  if ! found=$(runnable "$name"); then
+    echo "  $name: none that runs here"
     continue
   fi
-  echo "  $name: $("$name" -c 'import sys; print(sys.version.split()[0], sys.executable)')"
-  "$name" -m venv "$room/$tried"
   python="$room/$tried/bin/python"
+  "$found" -m venv "$room/$tried"
+  echo "  $name: $("$python" -c 'import platform; print(platform.python_version())')"
   "$python" -m pip --quiet install --no-index --find-links "$wheels" --requirement requirements-test.in "$wheel"
-  "$python" -m pytest -p no:cacheprovider --ignore tests/test_house.py --ignore tests/test_notebooks.py
+  "$python" -m pytest --quiet -p no:cacheprovider --ignore tests/test_house.py --ignore tests/test_notebooks.py
   tried=$((tried + 1))
 done
 

@@ -8,15 +8,16 @@ venv=$1
 rust=$(sed -nE 's/^rust-version = "(.*)"/\1/p' Cargo.toml)
 missing=()
 
-# A Python counts when it runs (a version manager's shim may not), is new enough and can make environments.
+# A Python counts when it runs (a version manager's shim may not), is new enough and can make environments. All on the
+# PATH are tried: behind a shim that does not run there may be one that does.
 find_python() {
-  local name
-  for name in "${FANIN_PYTHON:-python3}" python3 python3.13 python3.12 python3.11; do
-    if "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
-      "$name" -c 'import sys; print(sys.executable)'
+  local candidate
+  while read -r candidate; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      "$candidate" -c 'import sys; print(sys.executable)'
       return
     fi
-  done
+  done < <(type -ap ${FANIN_PYTHON:+"$FANIN_PYTHON"} python3 python3.13 python3.12 python3.11)
   return 1
 }
 

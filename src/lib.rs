@@ -1,4 +1,41 @@
-//! Many producers, one socket.
+//! Many producers, one socket: fan-in queues, verified at the receiver, measured side by side.
+//!
+//! A *fan-in* is many producers that hand bytes to one actor, which owns a socket. This crate has the queues that can stand
+//! between them ([`queue`]), the actor that empties one into a socket ([`actor`]), a server that proves what arrived
+//! ([`server`]), and a [`lab`] that runs the three together and reports a number only for what was proved.
+//!
+//! ```text
+//! producers ──► queue ──► actor ──► socket ──► server ──► ledger
+//! ```
+//!
+//! # Measure one
+//! ```
+//! use fanin::lab::{self, Cell, Signal};
+//!
+//! let cell = Cell { payload: 64, ..Cell::new("swap/batch".parse()?, 8) };
+//! let report = lab::run(&cell, &Signal::new())?;
+//! assert_eq!(report.delivered, 8000);
+//! println!("{:?} messages/s, proof: {}", report.messages_per_second(), report.proof.name());
+//! # Ok::<(), fanin::Error>(())
+//! ```
+//!
+//! # Use one
+//! ```
+//! use bytes::Buf;
+//! use fanin::queue::{Queue, Receiver, Sender, Shape, swap::Swap};
+//!
+//! let (mut sender, mut receiver) = Swap::open(&Shape::default());
+//! std::thread::spawn(move || sender.send_blocking(b"from a thread"));
+//! let drained = pollster::block_on(async {
+//!     receiver.drain().await;
+//!     receiver.batch().chunk().to_vec()
+//! });
+//! assert_eq!(drained, b"from a thread");
+//! ```
+//!
+//! # Rooms
+//! Who may know whom, left to right: `error, message ← queue ← actor ← lab ← python`, and `server` stands on `message`
+//! alone. The feature `python` adds the border to Python and nothing else; without it there is no pyo3 in the graph.
 
 pub mod actor;
 pub mod error;

@@ -106,7 +106,10 @@ impl Writer {
             self.block.extend_from_slice(&piece[..taken]);
             batch.advance(taken);
         }
-        send_all(&self.block, wire).await
+        let writes = send_all(&self.block, wire).await?;
+        // A socket that always takes more would keep the answers, and a stop, waiting for as long as the batch lasts.
+        tokio::task::yield_now().await;
+        Ok(writes)
     }
 }
 

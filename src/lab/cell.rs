@@ -145,7 +145,7 @@ impl Cell {
                 .map(|facts| facts.name)
                 .collect();
             let allowed = format!("{} has no bound; allowed is None, or a queue of {}", facts.name, bounded.join(", "));
-            return Err(Error::argument("capacity", format!("{capacity:?}"), allowed));
+            return Err(Error::argument("capacity", capacity.limit(), allowed));
         }
         match capacity {
             Capacity::Bytes(bytes) if bytes < self.payload => {

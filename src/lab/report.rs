@@ -89,6 +89,13 @@ impl Report {
         }
     }
 
+    /// Messages a second, from the first send to the server's last byte. No number without delivery: `None` unless the
+    /// run is [`Status::Ok`].
+    #[must_use]
+    pub fn messages_per_second(&self) -> Option<f64> {
+        (self.status == Status::Ok).then(|| self.delivered as f64 / self.deliver.as_secs_f64())
+    }
+
     /// Adds a burst; the first that is not proved makes the run invalid.
     pub(super) fn add(&mut self, burst: &Burst) {
         let verdict = &burst.verdict;

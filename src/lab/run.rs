@@ -78,20 +78,23 @@ fn producers_runtime(cell: &Cell) -> Result<Runtime> {
 
 async fn repeat<Q: Queue>(stage: &Stage<'_>, cancel: &Signal) -> Result<Report> {
     let mut report = Report::new(stage.layout.proof(), stage.cell.runtime_threads());
-    let (ended, was_late) = {
+    let ending = {
         let bursts = bursts::<Q>(stage, &mut report);
         tokio::pin!(bursts);
         tokio::select! {
-            ended = &mut bursts => (ended, false),
-            was_late = end_of(stage.cell.timeout, cancel) => {
+            ended = &mut bursts => Ending::Own(ended),
+            ending = end_of(stage.cell.timeout, cancel) => {
                 stage.stop.raise();
-                (bursts.await, was_late)
+                // Whatever it comes to now: it was not let finish.
+                let _ = bursts.await;
+                ending
             }
         }
     };
-    match ended {
-        Err(Error::Cancelled) if was_late => Ok(timed_out(report, stage.cell.timeout.unwrap_or_default())),
-        ended => ended.map(|()| report),
+    match ending {
+        Ending::Own(ended) => ended.map(|()| report),
+        Ending::Cancelled => Err(Error::Cancelled),
+        Ending::Late(timeout) => Ok(timed_out(report, timeout)),
     }
 }
 
@@ -116,11 +119,18 @@ fn check(burst: Burst) -> Result<()> {
     }
 }
 
-/// Waits until the run has to end; `true` when its time was up.
-async fn end_of(timeout: Option<Duration>, cancel: &Signal) -> bool {
+/// How a run ends: by itself, or before it is done.
+enum Ending {
+    Own(Result<()>),
+    Cancelled,
+    Late(Duration),
+}
+
+async fn end_of(timeout: Option<Duration>, cancel: &Signal) -> Ending {
+    let timeout = timeout.unwrap_or(Duration::MAX);
     tokio::select! {
-        () = cancel.raised() => false,
-        () = tokio::time::sleep(timeout.unwrap_or(Duration::MAX)), if timeout.is_some() => true,
+        () = cancel.raised() => Ending::Cancelled,
+        () = tokio::time::sleep(timeout) => Ending::Late(timeout),
     }
 }
 

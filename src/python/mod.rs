@@ -23,7 +23,7 @@ mod _native {
     #[pymodule_export]
     use super::published::published;
     #[pymodule_export]
-    use super::run::{run, run_async};
+    use super::run::{check, run, run_async};
     #[pymodule_export]
     use super::server::PyServer;
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! `run` and `run_async`: a cell in, a row out.
+//! `run` and `run_async`: a cell in, a row out; `check`: only whether it could be run.
 
 use std::time::Duration;
 
@@ -57,6 +57,13 @@ impl Knobs {
         cell.validate()?;
         Ok(cell)
     }
+}
+
+/// Refuses what `run` would refuse, and starts nothing: so that a sweep knows before its first run.
+#[pyfunction]
+#[pyo3(signature = (strategy, **knobs))]
+pub(super) fn check<'py>(py: Python<'py>, strategy: &str, knobs: Option<&Bound<'py, PyDict>>) -> PyResult<()> {
+    cell(py, strategy, knobs).map(drop)
 }
 
 /// Runs one cell natively and returns its row. Answers Ctrl-C; every thread has ended when it returns.

@@ -5,7 +5,7 @@
 //! reading its echo is not read from either, and a connection never holds more than one piece. In [`Mode::Discard`] only
 //! reading is done.
 //!
-//! What arrives on a connection is proved by a [`Ledger`](ledger::Ledger): hand one over with [`Server::expect`] before
+//! What arrives on a connection is proved by a [`Ledger`]: hand one over with [`Server::expect`] before
 //! the client connects, and wait for the [`Receipt`]. Connections that nobody expects are served without one.
 //!
 //! The server knows nothing of queues and actors: it sees bytes.

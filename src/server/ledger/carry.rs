@@ -22,9 +22,9 @@ impl Carry {
         self.partial.extend_from_slice(rest);
     }
 
-    /// How many bytes of a record are left over, and how many it should have; nothing when the stream ends with a record.
-    pub(super) fn rest(&self) -> Option<(usize, usize)> {
-        (!self.partial.is_empty()).then_some((self.partial.len(), self.size))
+    /// How many bytes have come of a record that is not whole.
+    pub(super) fn rest(&self) -> usize {
+        self.partial.len()
     }
 
     /// Completes the record that was begun, if `bytes` suffice, and returns what is left of them.

@@ -6,7 +6,7 @@
 //!
 //! # What each level of proof sees
 //!
-//! | [`Proof`](crate::message::Proof) | seen | cannot be seen |
+//! | [`Proof`] | seen | cannot be seen |
 //! | --- | --- | --- |
 //! | `exact` | every loss, double, disorder within a producer, and changed byte | a change that hits header and filler so that both still fit (by chance 1 in 2³² with 16 bytes, less with more) |
 //! | `tagged` | every change of any producer's number of messages; every disorder, loss or double within half a *window* (2 to the number of sequence bits) | a message that takes the place of another of the same producer, a multiple of the window away: the bytes are equal |
@@ -48,8 +48,8 @@ use carry::Carry;
 use recording::Recording;
 use sequences::Sequences;
 use shuffle::Shuffle;
+use verdict::Findings;
 pub use verdict::{Counterexample, Verdict};
-use verdict::{Finding, Findings};
 
 /// Runs of up to this many bytes are recorded, and checked when their clock has stopped.
 pub const RECORDED: u64 = 16 << 20;
@@ -182,12 +182,7 @@ impl Checker {
 
     fn close(self) -> Findings {
         match self {
-            Self::Sequences(carry, mut sequences) => {
-                if let Some((bytes, size)) = carry.rest() {
-                    sequences.corrupted(Finding::Cut { bytes, size });
-                }
-                sequences.close()
-            }
+            Self::Sequences(carry, sequences) => sequences.close(carry.rest()),
             Self::Shuffle(shuffle) => shuffle.close(),
         }
     }

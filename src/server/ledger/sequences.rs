@@ -10,7 +10,10 @@
 
 use super::gaps::Gaps;
 use super::verdict::{Finding, Findings};
-use crate::message::{Layout, Stamp};
+use crate::message::{Layout, Proof, Stamp};
+
+/// The size of record that most runs have which are too large to be recorded.
+const COMMON: usize = 64;
 
 /// Who has sent how far.
 #[derive(Debug)]
@@ -44,36 +47,41 @@ impl Sequences {
     /// Takes whole records.
     #[inline]
     pub(super) fn arrived(&mut self, records: &[u8]) {
-        // A copy, which no write through `self` can change, so that its fields stay in registers.
+        // Each arm is a loop of its own, with its way to read a record inlined; that of a known size is unrolled.
         let layout = self.layout;
-        for record in records.chunks_exact(layout.size()) {
-            let stamp = layout.read(record);
-            if !self.is_next(stamp) {
-                self.examine(stamp);
+        match (layout.proof(), layout.size()) {
+            (Proof::Exact, COMMON) => {
+                let records = records.as_chunks::<COMMON>().0.iter();
+                self.walk(records.map(|record| &record[..]), |record| layout.read_exact(record));
             }
-            self.byte += layout.size() as u64;
+            (Proof::Exact, size) => self.walk(records.chunks_exact(size), |record| layout.read_exact(record)),
+            (_, size) => self.walk(records.chunks_exact(size), |record| layout.read_tag(record)),
         }
+        self.byte += records.len() as u64;
     }
 
-    /// The path of every good record: one look at its producer's next, one step on.
     #[inline]
-    fn is_next(&mut self, stamp: Stamp) -> bool {
-        let Stamp::Known { producer, sequence } = stamp else { return false };
-        let Some(next) = self.next.get_mut(producer as usize) else { return false };
-        let good = (sequence ^ *next) & self.mask == 0 && *next < self.messages;
-        *next += u64::from(good);
-        good
+    fn walk<'a>(&mut self, records: impl Iterator<Item = &'a [u8]>, read: impl Fn(&[u8]) -> Stamp) {
+        let (mask, messages) = (self.mask, self.messages);
+        for (index, record) in records.enumerate() {
+            if !is_next(&mut self.next, mask, messages, read(record)) {
+                self.examine(record, self.byte + (index * record.len()) as u64);
+            }
+        }
     }
 
     /// A record that is not the next of its producer.
     #[cold]
-    fn examine(&mut self, stamp: Stamp) {
-        let Stamp::Known { producer, sequence } = stamp else { return self.corrupted(Finding::Foreign) };
+    fn examine(&mut self, record: &[u8], byte: u64) {
+        // Read again: were the stamp handed over, every good one would have to go through memory.
+        let Stamp::Known { producer, sequence } = self.layout.read(record) else {
+            return self.corrupted(byte, Finding::Foreign);
+        };
         let next = self.next[producer as usize];
         match self.nearest(next, sequence) {
-            None => self.corrupted(Finding::Beyond { producer, sequence, messages: self.messages }),
-            Some(sequence) if sequence >= next => self.ahead(producer, sequence, next),
-            Some(sequence) => self.behind(producer, sequence),
+            None => self.corrupted(byte, Finding::Beyond { producer, sequence, messages: self.messages }),
+            Some(sequence) if sequence >= next => self.ahead(byte, producer, sequence, next),
+            Some(sequence) => self.behind(byte, producer, sequence),
         }
     }
 
@@ -85,29 +93,31 @@ impl Sequences {
         if distance <= self.mask / 2 { ahead.or(behind) } else { behind.or(ahead) }
     }
 
-    fn ahead(&mut self, producer: u32, sequence: u64, next: u64) {
+    fn ahead(&mut self, byte: u64, producer: u32, sequence: u64, next: u64) {
         self.gaps.open(producer, next, sequence);
         self.next[producer as usize] = sequence + 1;
-        self.findings.quote(self.byte, Finding::Skipped { producer, sequence, next });
+        self.findings.quote(byte, Finding::Skipped { producer, sequence, next });
     }
 
-    fn behind(&mut self, producer: u32, sequence: u64) {
+    fn behind(&mut self, byte: u64, producer: u32, sequence: u64) {
         if self.gaps.fill(producer, sequence) {
             self.findings.reordered += 1; // its gap is quoted already
         } else {
             self.findings.duplicated += 1;
-            self.findings.quote(self.byte, Finding::Repeated { producer, sequence });
+            self.findings.quote(byte, Finding::Repeated { producer, sequence });
         }
     }
 
-    /// Counts a record that no producer sent.
-    pub(super) fn corrupted(&mut self, finding: Finding) {
+    fn corrupted(&mut self, byte: u64, finding: Finding) {
         self.findings.corrupted += 1;
-        self.findings.quote(self.byte, finding);
+        self.findings.quote(byte, finding);
     }
 
-    /// Ends the stream: what has not come is lost.
-    pub(super) fn close(mut self) -> Findings {
+    /// Ends the stream, `rest` bytes after the last whole record: what has not come is lost.
+    pub(super) fn close(mut self, rest: usize) -> Findings {
+        if rest > 0 {
+            self.corrupted(self.byte, Finding::Cut { bytes: rest, size: self.layout.size() });
+        }
         let messages = self.messages;
         let mut tails = 0_u64;
         for (producer, next) in (0..).zip(&self.next).filter(|(_, next)| **next < messages) {
@@ -120,4 +130,16 @@ impl Sequences {
         self.findings.lost = missing.saturating_add(tails);
         self.findings
     }
+}
+
+/// The path of every good record: one look at its producer's next, one step on.
+#[inline]
+fn is_next(next: &mut [u64], mask: u64, messages: u64, stamp: Stamp) -> bool {
+    let Stamp::Known { producer, sequence } = stamp else { return false };
+    let Some(next) = next.get_mut(producer as usize) else { return false };
+    if (sequence ^ *next) & mask != 0 || *next >= messages {
+        return false;
+    }
+    *next += 1;
+    true
 }

@@ -30,6 +30,9 @@ const VALUES: usize = COUNTER as usize;
 #[allow(clippy::cast_possible_truncation)] // 255
 const LAP: u8 = COUNTER as u8;
 
+/// How many values are looked at together. Producers that have much to send often send it in a row.
+const RUN: usize = 16;
+
 /// On a circle of 255 values none is farther away than this, in the nearer direction.
 const MOST_DISTANT: u8 = LAP / 2;
 
@@ -73,6 +76,20 @@ impl Shuffle {
     /// Takes the next values.
     #[inline]
     pub(super) fn arrived(&mut self, values: &[u8]) {
+        let (chunks, rest) = values.as_chunks::<RUN>();
+        for chunk in chunks {
+            if !self.pass_run(chunk) {
+                self.walk(chunk);
+            }
+            self.bytes += RUN as u64;
+        }
+        self.walk(rest);
+        self.bytes += rest.len() as u64;
+    }
+
+    /// Takes one value after the other.
+    #[inline]
+    fn walk(&mut self, values: &[u8]) {
         for (byte, &value) in (self.bytes..).zip(values) {
             if self.waiting(value) > 0 {
                 self.pass(value);
@@ -80,7 +97,21 @@ impl Shuffle {
                 self.examine(value, byte);
             }
         }
-        self.bytes += values.len() as u64;
+    }
+
+    /// Takes values that one producer sends in a row, at once: it waits to send the first, and after each the next. Says
+    /// whether they are such a run; one over the end of the circle is not taken for one.
+    #[inline]
+    fn pass_run(&mut self, values: &[u8; RUN]) -> bool {
+        let [first, ..] = *values;
+        let wrong =
+            values.iter().zip(0_u8..).fold(0, |wrong, (value, step)| wrong | (value ^ first.wrapping_add(step)));
+        let start = usize::from(first) + 1;
+        let is_run = wrong == 0 && start < VALUES - RUN && self.waiting(first) > 0;
+        if is_run {
+            self.passed[start..start + RUN].iter_mut().for_each(|passed| *passed += 1);
+        }
+        is_run
     }
 
     /// How many producers wait to send `value`.

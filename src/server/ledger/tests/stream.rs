@@ -27,7 +27,7 @@ fn every_place_to_cut_gives_the_same_verdict() {
         let whole = judge_whole(layout, 40, &stream);
         for cut in 0..=stream.len() {
             let (head, tail) = stream.split_at(cut);
-            let parts = judge(layout, 40, [head, tail].into_iter());
+            let parts = judge(layout, 40, &[head, tail]);
             assert_eq!((parts.lost, parts.duplicated), (whole.lost, whole.duplicated), "size {size}, cut at {cut}");
             assert_eq!((parts.reordered, parts.corrupted), (whole.reordered, whole.corrupted));
             assert_eq!(parts.counterexample, whole.counterexample);
@@ -48,7 +48,7 @@ proptest! {
             rest = after;
             if rest.is_empty() { break }
         }
-        let (parts, whole) = (judge(layout, 40, pieces.into_iter()), judge_whole(layout, 40, &stream));
+        let (parts, whole) = (judge(layout, 40, &pieces), judge_whole(layout, 40, &stream));
         prop_assert_eq!(parts.counterexample, whole.counterexample);
         prop_assert_eq!((parts.delivered, parts.lost), (whole.delivered, whole.lost));
         prop_assert_eq!((parts.duplicated, parts.reordered, parts.corrupted), (whole.duplicated, whole.reordered, whole.corrupted));
@@ -77,12 +77,34 @@ fn a_recording_that_runs_over_goes_on_online() {
     for size in [1, 4, 64] {
         let layout = Layout::new(size, 1).unwrap();
         let stream = bytes(layout, &fair(layout, 1000, 1));
-        let pieces = std::iter::repeat_n(&stream[..], 300_000 / stream.len() + 2);
-        let verdict = judge(layout, 1000, pieces.clone());
-        assert_eq!(verdict.bytes, (stream.len() * pieces.count()) as u64);
+        let pieces = vec![&stream[..]; 300_000 / stream.len() + 2];
+        let verdict = judge(layout, 1000, &pieces);
+        assert_eq!(verdict.bytes, (stream.len() * pieces.len()) as u64);
         assert_eq!((verdict.delivered, verdict.lost), (1000, 0));
         assert_eq!(verdict.duplicated, verdict.bytes / size as u64 - 1000);
     }
+}
+
+#[test]
+fn what_was_recorded_is_checked_before_what_did_not_fit() {
+    let layout = Layout::new(16, 1).unwrap();
+    let stream = bytes(layout, &fair(layout, 1000, 1));
+    let garbage = vec![0xFF; 96_000];
+    let verdict = judge(layout, 1000, &[&stream[..8000], &garbage, &stream[8000..]]);
+    assert_eq!(verdict.counterexample.unwrap().byte(), 8000);
+    assert_eq!((verdict.delivered, verdict.corrupted), (1000, 6000));
+
+    let mut ledger = Ledger::new(layout, 1000);
+    ledger.received(&garbage, Instant::now());
+    assert!(ledger.recording.is_none(), "what exceeds the room is not kept");
+}
+
+#[test]
+fn a_stream_of_nothing_has_no_times() {
+    let mut ledger = Ledger::new(Layout::new(4, 1).unwrap(), 3);
+    ledger.received(&[], Instant::now());
+    let verdict = ledger.close();
+    assert_eq!((verdict.first_byte, verdict.last_byte), (None, None));
 }
 
 #[test]

@@ -1,0 +1,82 @@
+"""Many producers, one socket: fan-in strategies, verified at the receiver and measured side by side.
+
+```python
+import fanin
+
+run = fanin.run("swap/batch", producers=64, messages=1000, payload=1)
+run.status  # "ok": every message arrived exactly once and in order
+run.nanoseconds_per_message
+
+sweep = fanin.sweep(["mpsc-one/each", "mpsc/batch", "swap/batch"], producers=[1, 8, 64], rounds=5)
+sweep.plot()
+
+fanin.article(quick=True)  # the published claim, and what is verified
+```
+
+The core is Rust; this package needs no other Python package to run. `fanin[plot]` draws, `fanin[frames]` brings pandas
+and polars, `fanin[progress]` a finer bar.
+"""
+
+from ._native import __version__
+
+# Type checkers know this name; `typing` itself would double the time of the import.
+TYPE_CHECKING = False
+
+__all__ = [
+    "AddressError",
+    "Article",
+    "FaninError",
+    "Forked",
+    "MissingExtra",
+    "NotDelivered",
+    "PlanError",
+    "Run",
+    "Server",
+    "Strategies",
+    "Strategy",
+    "Sweep",
+    "SweepInterrupted",
+    "Table",
+    "__version__",
+    "article",
+    "published",
+    "replay",
+    "run",
+    "run_async",
+    "strategies",
+    "sweep",
+]
+
+if TYPE_CHECKING:
+    from .answer import Article, article, published, replay
+    from .catalogue import Strategies, Strategy, strategies
+    from .errors import AddressError, FaninError, Forked, MissingExtra, NotDelivered, PlanError, SweepInterrupted
+    from .runs import Run, run, run_async
+    from .server import Server
+    from .sweeps import Sweep, sweep
+    from .table import Table
+else:
+    _HOMES = {
+        "answer": "Article article published replay",
+        "catalogue": "Strategies Strategy strategies",
+        "errors": "AddressError FaninError Forked MissingExtra NotDelivered PlanError SweepInterrupted",
+        "runs": "Run run run_async",
+        "server": "Server",
+        "sweeps": "Sweep sweep",
+        "table": "Table",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Imports what is asked for first when it is: the import of the package stays cheap."""
+        from importlib import import_module
+
+        if name in _HOMES:
+            return import_module(f"{__name__}.{name}")
+        for home, names in _HOMES.items():
+            if name in names.split():
+                return globals().setdefault(name, getattr(import_module(f"{__name__}.{home}"), name))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,110 @@
+"""Arguments, checked before anything starts. An error names the argument, its value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from operator import index
+from typing import Any
+
+from .errors import PlanError
+
+__all__ = ["axis", "distinct", "integer", "nanoseconds", "one_of", "refuse", "word"]
+
+LONGEST_SECONDS = 86_400
+LONGEST_AXIS = 10_000
+
+
+def refuse(name: str, value: object, allowed: str) -> PlanError:
+    """The error for an argument, ready to be raised."""
+    return PlanError(f"{name}={_shown(value)}: {allowed}")
+
+
+def integer(name: str, value: object, low: int, high: int, unit: str = "") -> int:
+    """A whole number from `low` to `high`; numpy's integers are welcome, booleans and floats are not."""
+    allowed = f"allowed are whole numbers from {low} to {high}{unit and ' ' + unit}"
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise refuse(name, value, allowed)
+    number = index(value)  # type: ignore[arg-type]
+    if not low <= number <= high:
+        raise refuse(name, value, allowed)
+    return number
+
+
+def nanoseconds(name: str, value: object, *, above_zero: bool = False) -> int:
+    """Seconds, as whole nanoseconds."""
+    low = "more than 0" if above_zero else "0"
+    problem = refuse(name, value, f"allowed are {low} to {LONGEST_SECONDS} seconds")
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        raise problem
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise problem from None
+    if not 0 <= seconds <= LONGEST_SECONDS or (above_zero and seconds == 0):
+        raise problem
+    whole = round(seconds * 1e9)
+    return max(whole, 1) if above_zero else whole
+
+
+def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
+    """One of the words; a near miss gets a hint."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    raise refuse(name, value, f"allowed are {', '.join(allowed)}{_hint(value, allowed)}")
+
+
+def word(name: str, value: object, allowed: str) -> str:
+    """Some text, not empty."""
+    if not isinstance(value, str) or not value:
+        raise refuse(name, value, f"allowed are {allowed}")
+    return value
+
+
+def axis(name: str, value: object) -> tuple[Any, ...]:
+    """The points of an axis: a scalar is one point; a list, tuple, range or array is several, all different."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        return (value,)
+    if isinstance(value, (dict, set, frozenset)):
+        raise refuse(name, value, "allowed are one value or a list of them; this has no order to keep")
+    points = _bounded(name, value)
+    if not points:
+        raise refuse(name, value, "allowed is at least one value; a grid over none is empty")
+    return points
+
+
+def distinct(name: str, points: Sequence[Any]) -> None:
+    """Refuses an axis that names a point twice: the two would be one cell."""
+    for place, point in enumerate(points):
+        if point in points[:place]:
+            raise refuse(name, point, "allowed is each value once; this one is listed twice")
+
+
+def _bounded(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    points: list[Any] = []
+    for point in values:
+        if len(points) == LONGEST_AXIS:
+            raise PlanError(f"{name}: allowed are up to {LONGEST_AXIS} values; here are more")
+        points.append(point)
+    return tuple(points)
+
+
+def _hint(value: object, allowed: Sequence[str]) -> str:
+    if not isinstance(value, str):
+        return ""
+    from difflib import get_close_matches
+
+    near = get_close_matches(value, allowed, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _shown(value: object) -> str:
+    from reprlib import Repr
+
+    shown = Repr()
+    shown.maxstring = shown.maxother = 60
+    try:
+        return shown.repr(value)
+    except ValueError:  # an integer with more digits than Python prints
+        size = math.log10(abs(index(value))) if isinstance(value, int) else math.nan
+        return f"a number of some {size:.0f} digits"

@@ -1,0 +1,323 @@
+"""The same from a shell: `fanin run`, `sweep`, `article`, `serve`, `strategies`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+__all__ = ["main"]
+
+OK, NOT_DELIVERED, BAD_ARGUMENT, SYSTEM, INTERRUPTED, PIPE = 0, 1, 2, 3, 130, 141
+CODES = """exit codes:
+  0    done; every message arrived exactly once and in order
+  1    a run did not deliver
+  2    an argument is wrong; nothing was started
+  3    the system refused: a port in use, a file that cannot be written, a package that is not installed
+  130  Ctrl-C
+  141  the reader of a pipe went away"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, and examples kept as they are typed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """One line, then exit code 2."""
+        self.exit(BAD_ARGUMENT, f"fanin: error: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code = _guarded(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would raise once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE
+    return code
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """Runs the command; an error is one line on stderr and its code."""
+    from . import errors
+
+    try:
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except BrokenPipeError:
+        raise
+    except errors.SweepInterrupted as stop:
+        return _interrupted(options, stop)
+    except errors.PlanError as error:
+        return _say(str(error), BAD_ARGUMENT)
+    except KeyboardInterrupt:
+        return _say("interrupted", INTERRUPTED)
+    except errors.NotDelivered as error:
+        return _say(str(error), NOT_DELIVERED)
+    except (errors.FaninError, OSError) as error:
+        return _say(_reason(error), SYSTEM)
+
+
+def _say(problem: str, code: int) -> int:
+    print(f"fanin: error: {' '.join(problem.split())}", file=sys.stderr)
+    return code
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _interrupted(options: argparse.Namespace, stop: Any) -> int:
+    if len(stop.sweep):
+        _sweep_out(options, stop.sweep)
+        sys.stdout.flush()
+    kept = str(stop).replace("they are in .sweep", "they are above" if len(stop.sweep) else "none is kept")
+    return _say(kept, INTERRUPTED)
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .runs import run
+
+    result = run(options.strategy, **_knobs(options))
+    _print(options, result.to_dict, lambda: repr(result).strip("<>"))
+    return OK if result.status == "ok" else NOT_DELIVERED
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from .sweeps import sweep
+
+    if options.plot:
+        from .plot import figure_class
+
+        figure_class()
+    how = {"rounds": options.rounds, "seed": options.seed, "progress": options.progress}
+    result = sweep(options.strategies, **_knobs(options), **how)
+    _sweep_out(options, result)
+    return OK if result.delivered else NOT_DELIVERED
+
+
+def _sweep_out(options: argparse.Namespace, result: Any) -> None:
+    """Prints a sweep, and keeps it where asked."""
+    _print(options, result.to_json, lambda: repr(result))
+    if getattr(options, "plot", None):
+        from pathlib import Path
+
+        from . import plot
+
+        plot.save(lambda figure: plot.on(figure, result), Path(options.plot))
+    if options.command is _sweep and options.out:
+        result.save(options.out)
+
+
+def _article(options: argparse.Namespace) -> int:
+    import warnings
+
+    from .answer import article
+
+    answer = article(
+        options.quick,
+        workers=options.workers,
+        messages=options.messages,
+        rounds=options.rounds,
+        seed=options.seed,
+        server=options.server,
+        progress=options.progress,
+    )
+    _print(options, answer.to_json, answer.table)
+    if options.out:
+        with warnings.catch_warnings(record=True) as left_out:
+            warnings.simplefilter("always")
+            written = answer.save(options.out)
+        for line in [*(f"wrote {path}" for path in written), *(str(warning.message) for warning in left_out)]:
+            print(line, file=sys.stderr)
+    return OK if answer.sweep.delivered else NOT_DELIVERED
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .serve import serve
+
+    return serve(options.mode, options.host, options.port, as_json=options.json)
+
+
+def _strategies(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from .catalogue import strategies
+
+    _print(options, lambda: [asdict(strategy) for strategy in strategies()], lambda: repr(strategies()))
+    return OK
+
+
+def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Callable[[], str]) -> None:
+    print(json.dumps(as_json()) if options.json else as_text())
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+LOAD = ("producers", "messages", "payload", "capacity", "work", "delay", "server", "producers_as", "actor", "threads")
+KNOBS = (*LOAD, "bursts", "min_seconds", "timeout")
+
+
+def _knobs(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in KNOBS}
+
+
+def _list_of(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`1,8,64` as a list; one value as itself."""
+
+    def read(text: str) -> Any:
+        values = [None if part.strip() == "none" else kind(part.strip()) for part in text.split(",")]
+        return values[0] if len(values) == 1 else values
+
+    read.__name__ = f"{kind.__name__} list"
+    return read
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="fanin", description=__doc__, epilog=CODES)
+    parser.add_argument("--version", action="version", version=f"fanin {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, about, example, command, arguments in COMMANDS:
+        epilog = f"example:\n  fanin {example}\n\n{CODES}"
+        sub = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", epilog=epilog)
+        sub.set_defaults(command=command)
+        arguments(sub)
+        sub.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _version() -> str:
+    from ._native import __version__
+
+    return __version__
+
+
+def _run_arguments(parser: Parser) -> None:
+    parser.add_argument("strategy", help="as `fanin strategies` lists them, such as swap/batch")
+    _load(parser, lambda kind: kind, producers=64, min_seconds=0.0)
+
+
+def _sweep_arguments(parser: Parser) -> None:
+    parser.add_argument("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch")
+    _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
+    _rounds(parser, 5, "how often each cell is visited; default: 5")
+    parser.add_argument("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
+    parser.add_argument("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
+
+
+def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_seconds: float) -> None:
+    """What `run` and `sweep` share; for a sweep most of it may be a list."""
+    several = " (or a list: 1,8,64)" if kind is _list_of else ""
+    whole, words, real = kind(int), kind(str), kind(float)
+    add = parser.add_argument
+    add(
+        "--producers",
+        type=whole,
+        default=producers,
+        metavar="N",
+        help=f"how many send{several}; default: {_shown(producers)}",
+    )
+    add(
+        "--messages",
+        type=whole,
+        default=1000,
+        metavar="N",
+        help=f"how many each of them sends{several}; default: %(default)s",
+    )
+    add("--payload", type=whole, default=1, metavar="BYTES", help=f"a message's size{several}; default: %(default)s")
+    add("--capacity", type=whole, metavar="BYTES", help="the most that the queue holds; default: no bound")
+    add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
+    add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
+    add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
+    add("--producers-as", type=words, default="tasks", metavar="KIND", help="tasks (default) or threads")
+    add(
+        "--actor",
+        type=words,
+        default="thread",
+        metavar="KIND",
+        help="a thread of its own (default), or a task among the producers",
+    )
+    add("--threads", type=whole, metavar="N", help="the runtime's threads; default: one a core")
+    add("--bursts", type=int, default=1, metavar="N", help="repeat the burst at least so often; default: 1")
+    add(
+        "--min-seconds",
+        type=float,
+        default=min_seconds,
+        metavar="S",
+        help="and until so many seconds are timed; default: %(default)s",
+    )
+    add("--timeout", type=float, metavar="S", help="give one run up after so long; default: never")
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _rounds(parser: Parser, default: int | None, about: str) -> None:
+    parser.add_argument("--rounds", type=int, default=default, metavar="N", help=about)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="what the order of the rounds is drawn from")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="a bar on stderr; default: on a terminal"
+    )
+
+
+def _article_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--quick", action="store_true", help="1, 8, 64 and 512 workers, in less than a minute")
+    add("--workers", type=_list_of(int), metavar="N,N", help="other counts; default: 1, 2, 4 … 8192")
+    add("--messages", type=int, default=1000, metavar="N", help="one-byte messages a worker; default: 1000")
+    add("--server", default="discard", metavar="MODE", help="discard (default) or echo")
+    add("--out", metavar="DIR", help="also write article.json, and article.png where matplotlib is installed")
+    _rounds(parser, None, "how often each cell is visited; default: 5, fewer for the largest bursts")
+
+
+def _serve_arguments(parser: Parser) -> None:
+    parser.add_argument("--mode", default="discard", metavar="MODE", help="discard (default) or echo")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="HOST", help="name or address to listen on; default: %(default)s"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="PORT", help="0, the default, takes a free one")
+
+
+def _no_arguments(_: Parser) -> None:
+    pass
+
+
+COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callable[[Parser], None]], ...] = (
+    ("run", "one strategy under one load, verified", "run swap/batch --producers 64", _run, _run_arguments),
+    (
+        "sweep",
+        "a grid of strategies and loads, in interleaved rounds",
+        "sweep mpsc/batch,swap/batch --producers 1,8,64 --out sweep.json",
+        _sweep,
+        _sweep_arguments,
+    ),
+    (
+        "article",
+        "the article's figures, what its benchmark delivers, and verified figures",
+        "article --quick --out out",
+        _article,
+        _article_arguments,
+    ),
+    (
+        "serve",
+        "the article's server, until Ctrl-C or SIGTERM (both end it with code 0)",
+        "serve --mode echo --port 8080",
+        _serve,
+        _serve_arguments,
+    ),
+    ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
+)

@@ -1,0 +1,102 @@
+"""One bar for a whole plan: how far, how long still, and what is running now.
+
+tqdm draws it where that is installed, also in a notebook; otherwise it is one plain line that is written over. Both go
+to stderr, and to nothing at all when that is no terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Progress", "wanted"]
+
+
+class Progress:
+    """A bar over `total` steps, as a context manager."""
+
+    def __init__(self, total: int, *, show: bool | None = None) -> None:
+        self._bar = _bar(total) if wanted(show) else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def now(self, label: str) -> None:
+        """Says what is running."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(label)
+
+    def step(self) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def wanted(show: bool | None) -> bool:
+    """Whether to draw: as asked, and if not asked on a terminal and in a notebook."""
+    if show is not None:
+        return show
+    return sys.stderr is not None and (sys.stderr.isatty() or _in_notebook())
+
+
+class Line:
+    """The plain bar: the part of tqdm's interface that is used here."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._label = total, 0, ""
+        self._start, self._width = time.monotonic(), 0
+
+    def set_postfix_str(self, label: str) -> None:
+        """Says what is running."""
+        self._label = label
+        self._draw()
+
+    def update(self, steps: int) -> None:
+        """So many more are done."""
+        self._done += steps
+        self._draw()
+
+    def close(self) -> None:
+        """Wipes the line."""
+        self._write("")
+
+    def _draw(self) -> None:
+        left = f", {_clock(self._left())} left" if self._done else ""
+        self._write(f"{self._done}/{self._total} runs{left}: {self._label}")
+
+    def _left(self) -> float:
+        return (time.monotonic() - self._start) / self._done * (self._total - self._done)
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r{text.ljust(self._width)}" if text else f"\r{' ' * self._width}\r")
+        sys.stderr.flush()
+        self._width = len(text)
+
+
+def _bar(total: int) -> Any:
+    try:
+        import tqdm.auto
+    except ImportError:
+        return Line(total)
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's advice on widgets is not the caller's concern
+        return tqdm.auto.tqdm(total=total, unit="run", leave=False, dynamic_ncols=True)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    kernel = shell.get_ipython() if shell is not None else None
+    return type(kernel).__name__ == "ZMQInteractiveShell"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -1,0 +1,62 @@
+"""`fanin serve`: a server until it is told to stop, and an account of what came."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import _format
+from .server import Server
+
+__all__ = ["serve"]
+
+PERIOD = 1.0
+WATCHED = ("opened", "open", "bytes_received")
+
+
+def serve(mode: str, host: str, port: int, *, as_json: bool) -> int:
+    """Listens, prints a line a second when something came, and a last account on SIGINT or SIGTERM."""
+    with _told_to_stop() as stop, Server(mode, host, port) as server:
+        where = {"host": server.host, "port": server.port, "mode": server.mode}
+        _say(as_json, "listening", where, f"listening on {server.url}, {server.mode}; Ctrl-C ends it")
+        seen = server.report()
+        while not stop.wait(PERIOD):
+            now = server.report()
+            if any(now[name] != seen[name] for name in WATCHED):
+                _say(as_json, "received", now, _line(now, now["bytes_received"] - seen["bytes_received"]))
+            seen = now
+        server.stop()
+        last = server.report()
+        _say(as_json, "stopped", last, _account(last))
+    return 0
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """An event that the two signals set; handlers are put back after."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _line(report: dict[str, int], fresh: int) -> str:
+    clients = f"{_format.plural(report['opened'], 'connection')}, {report['open']:,} open"
+    received = _format.plural(report["bytes_received"], "byte")
+    return f"{clients}; {received}, {_format.large(float(fresh))} in the last second"
+
+
+def _account(report: dict[str, int]) -> str:
+    counts = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in report.items())
+    return f"in all: {counts}"
+
+
+def _say(as_json: bool, event: str, facts: dict[str, Any], text: str) -> None:
+    print(json.dumps({"event": event} | facts) if as_json else text, flush=True)

@@ -1,0 +1,59 @@
+"""What the Python tests share: made-up runs and sweeps, for what depends on numbers and not on a machine."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+import fanin
+
+NS = {"mpsc-one/each": 1000, "mpsc/batch": 100, "swap/batch": 50}
+
+
+def made_up_run(strategy: str = "swap/batch", producers: int = 8, ns: int = 100, **changes: Any) -> fanin.Run:
+    """A run that delivered, at so many nanoseconds a message."""
+    queue, _, write = strategy.partition("/")
+    sent = producers * 1000
+    fields: dict[str, Any] = {
+        "strategy": strategy, "queue": queue, "write": write, "producers": producers, "messages": 1000, "payload": 1,
+        "capacity": None, "producers_as": "tasks", "actor": "thread", "server": "discard", "threads": 2, "work_ns": 0,
+        "delay_ns": 0, "bursts": 1, "status": "ok", "counterexample": None, "proof": "shuffle", "sent": sent,
+        "delivered": sent, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0, "bytes": sent,
+        "produce_ns": sent * ns // 2, "deliver_ns": sent * ns, "batches": 10, "writes": 10, "high_water_bytes": 4096,
+        "cpu_user_ns": 3000, "cpu_system_ns": 2000, "voluntary_switches": 3, "involuntary_switches": 4,
+    }  # fmt: skip
+    return fanin.Run(**(fields | changes))
+
+
+def made_up_sweep(
+    strategies: Sequence[str] = tuple(NS), producers: Sequence[int] = (1, 8, 64), rounds: int = 3, bad: Any = ()
+) -> fanin.Sweep:
+    """A sweep whose rounds are each a little slower than the last; `bad` names cells that did not deliver."""
+    from fanin.sweeps import _tabulate
+
+    rows = []
+    for number in range(rounds):
+        cells = [(strategy, count) for strategy in strategies for count in producers]
+        for cell, (strategy, count) in enumerate(cells):
+            lost = {"status": "invalid", "lost": 1, "counterexample": "producer 0: message 3 is missing"}
+            wrong = lost if (strategy, count) in bad else {}
+            run = made_up_run(strategy, count, NS.get(strategy, 70) * (10 + number) // 10, **wrong)
+            rows.append((number, cell, cell, run))
+    return _tabulate(rows, 0, {"began": "now"})
+
+
+@pytest.fixture
+def make_run() -> Callable[..., fanin.Run]:
+    return made_up_run
+
+
+@pytest.fixture
+def make_sweep() -> Callable[..., fanin.Sweep]:
+    return made_up_sweep
+
+
+@pytest.fixture
+def shell() -> list[str]:
+    """How to start `fanin` in a process of its own."""
+    return [sys.executable, "-m", "fanin"]

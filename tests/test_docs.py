@@ -1,0 +1,25 @@
+"""What the docstrings show is so."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import fanin
+
+MODULES = sorted(
+    found.name for found in pkgutil.iter_modules(fanin.__path__) if found.name not in ("_native", "__main__")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name: str) -> None:
+    module = importlib.import_module(f"fanin.{name}")
+    failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert failed == 0
+
+
+def test_what_users_call_has_an_example() -> None:
+    for call in (fanin.run, fanin.run_async, fanin.sweep, fanin.article, fanin.replay, fanin.strategies, fanin.Server):
+        assert ">>>" in (call.__doc__ or ""), call
