@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::memory;
-use super::strategy::Strategy;
+use super::strategy::{Source, Strategy};
 use crate::error::{Error, Result};
 use crate::message::Layout;
 use crate::queue::{Capacity, Kind, Shape};
@@ -131,6 +131,7 @@ impl Cell {
             within("producers", u64::from(self.producers), 1, u64::from(MOST_PRODUCER_THREADS))?;
         }
         self.validate_capacity()?;
+        self.validate_pauses()?;
         memory::refuse_beyond_a_quarter(self.worst_case())
     }
 
@@ -154,6 +155,20 @@ impl Cell {
             }
             Capacity::Messages(0) => Err(Error::argument("capacity", 0, "allowed is at least 1 message")),
             _ => Ok(()),
+        }
+    }
+
+    /// Where no producers are, none can pause.
+    fn validate_pauses(&self) -> Result<()> {
+        if self.strategy.queue != Source::Direct {
+            return Ok(());
+        }
+        let pauses = [("work", self.work), ("delay", self.delay)];
+        match pauses.into_iter().find(|(_, pause)| !pause.is_zero()) {
+            None => Ok(()),
+            Some((name, pause)) => {
+                Err(Error::argument(name, format!("{pause:?}"), "direct has no producers; allowed is 0"))
+            }
         }
     }
 
@@ -211,7 +226,7 @@ mod tests {
     use crate::actor::Policy;
 
     fn cell() -> Cell {
-        Cell::new(Strategy { queue: Kind::Swap, write: Policy::Batch }, 4)
+        Cell::new(Strategy::new(Kind::Swap, Policy::Batch), 4)
     }
 
     fn refusal(cell: &Cell) -> String {
@@ -231,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_capacity_needs_a_queue_that_has_one() {
-        let strategy = Strategy { queue: Kind::Mpsc, write: Policy::Batch };
+        let strategy = Strategy::new(Kind::Mpsc, Policy::Batch);
         let message = refusal(&Cell { strategy, capacity: Some(Capacity::Bytes(1024)), ..cell() });
         assert!(message.contains("mpsc has no bound") && message.contains("swap"), "{message}");
     }

@@ -9,6 +9,7 @@
 //! Every thread that a run starts is joined before it returns.
 
 pub mod cell;
+pub mod direct;
 pub mod published;
 pub mod report;
 pub mod signal;
@@ -25,4 +26,4 @@ pub use cell::{Cell, Placement, Producers};
 pub use report::{Report, Status};
 pub use run::{run, run_queue};
 pub use signal::Signal;
-pub use strategy::Strategy;
+pub use strategy::{Source, Strategy};
