@@ -79,7 +79,7 @@ test: lint test-rust test-python ## everything that must hold: lint, cargo test,
 .PHONY: test-rust
 test-rust: $(READY) ## cargo test, with no Python in the graph
 	$(call say,test-rust: cargo test)
-	@$(CARGO) test --quiet --locked
+	@$(CARGO) test --quiet --locked --features rivals
 
 .PHONY: test-python
 test-python: $(BUILT) ## pytest, and the notebooks in a real kernel
@@ -94,8 +94,8 @@ lint-rust: $(READY) ## cargo fmt, clippy without and with Python, rustdoc's link
 	$(call say,lint-rust: cargo fmt --check; clippy without and with Python; cargo doc)
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
-	@$(CARGO) clippy --quiet --locked --all-targets --features python -- -D warnings
-	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --features python
+	@$(CARGO) clippy --quiet --locked --all-targets --features python,rivals -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --features python,rivals
 
 .PHONY: lint-python
 lint-python: $(READY) ## ruff and mypy
@@ -117,7 +117,7 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 .PHONY: prove
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	$(call say,prove: the long tests of cargo and pytest)
-	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --lib --tests -- --ignored
+	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
 	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
 
 # --- the rest --------------------------------------------------------------------------------------------------------

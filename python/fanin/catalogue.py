@@ -20,10 +20,14 @@ class Strategy:
         write: The actor's policy: `each` writes a message at a time, `batch` all that was drained, `vectored` all of it
             without copying it together first.
         about: One line.
+        family: Whom it is related to: `tokio`, `swap`, `sharded`, `rings`; `rivals` are the queues of other crates, `oracle`
+            the plainest code that is right, `ceiling` what no queue can beat.
+        sound: Whether it delivers what it takes. A rival that is known not to is kept: a run says so as `invalid`.
         drain: How the actor takes: `one` message, or `all` that waits.
         order: What order is kept.
         bounded: Whether it can be given a `capacity`.
         policies: What it can do when it is full: `wait`, `drop-newest`, `drop-oldest`.
+        default_capacity: What it holds when it is given none, as `"262144 bytes"`; None for no bound.
         guarantees: What holds.
         cost: What a message costs.
         loses_when: When another is the better choice.
@@ -34,10 +38,13 @@ class Strategy:
     queue: str
     write: str
     about: str
+    family: str
+    sound: bool
     drain: str
     order: str
     bounded: bool
     policies: tuple[str, ...]
+    default_capacity: str | None
     guarantees: str
     cost: str
     loses_when: str

@@ -1,6 +1,7 @@
 //! Places the actor: on a thread of its own, or as a task among the producers.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::{io, thread};
 
 use socket2::SockRef;
@@ -13,6 +14,8 @@ use super::cell::Placement;
 use crate::actor::{self, Account, Policy, Timeline};
 use crate::error::{Error, Result};
 use crate::queue::Receiver;
+
+type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An actor on its way.
 pub(super) struct Actor {
@@ -28,14 +31,15 @@ impl Actor {
         let (done, outcome) = oneshot::channel();
         let plan = Plan::of(stage);
         let (stop, placement) = (stage.stop.clone(), stage.cell.actor);
-        let life = async move {
+        // Behind a pointer, so that runtimes are not compiled once a queue.
+        let life: Life = Box::pin(async move {
             let account = tokio::select! {
                 account = live(receiver, plan, ready) => account,
                 () = stop.raised() => Err(Error::Cancelled),
             };
             // Nobody listens when the burst has failed before.
             let _ = done.send(account);
-        };
+        });
         let thread = match placement {
             Placement::Task => {
                 stage.runtime.spawn(life);
@@ -106,7 +110,7 @@ fn size_buffer(stream: &TcpStream, size: Option<usize>) -> io::Result<usize> {
 }
 
 /// A thread with a runtime for sockets only: one actor on one socket is fastest alone.
-fn on_own_thread(life: impl Future<Output = ()> + Send + 'static) -> Result<thread::JoinHandle<()>> {
+fn on_own_thread(life: Life) -> Result<thread::JoinHandle<()>> {
     let runtime = Builder::new_current_thread().enable_io().build().map_err(Error::io("start the actor's runtime"))?;
     thread::Builder::new()
         .name("fanin-actor".to_owned())

@@ -16,6 +16,7 @@ use crate::message::Layout;
 use crate::queue::{OnFull, Queue};
 use crate::server::ledger::{Ledger, Timetable, Verdict};
 use crate::server::{Receipt, Server};
+use crate::usage::Usage;
 
 /// How long a stopped burst is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -82,15 +83,19 @@ pub(super) async fn burst<Q: Queue>(stage: &Stage<'_>, number: u64) -> Result<Bu
         return Err(account.err().unwrap_or(Error::Cancelled));
     }
     let (produced, verdict) = (produced?, judged(receipt, stop).await?);
-    let on_own_thread = account.as_ref().ok().filter(|_| cell.actor == Placement::Thread);
-    let cost = meter.stop(on_own_thread.map(|account| account.usage), &verdict);
+    let cost = meter.stop(own_usage(&account, cell), &verdict);
     let scheduled = timetable.map(|times| times.due(cell.expected() - 1));
     Ok(Burst { produced, account, verdict, cost, send_buffer, scheduled })
 }
 
+/// What the actor used, where it has a thread of its own to be asked for.
+pub(super) fn own_usage(account: &Result<Account>, cell: &Cell) -> Option<Usage> {
+    account.as_ref().ok().filter(|_| cell.actor == Placement::Thread).map(|account| account.usage)
+}
+
 /// Waits for the verdict; when the run is stopped, only briefly: a server that is slow on purpose would read what is left
 /// at its own pace.
-async fn judged(receipt: Receipt, stop: &Signal) -> Result<Verdict> {
+pub(super) async fn judged(receipt: Receipt, stop: &Signal) -> Result<Verdict> {
     let impatience = async {
         stop.raised().await;
         tokio::time::sleep(PATIENCE).await;

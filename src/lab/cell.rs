@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::load::Load;
 use super::memory;
-use super::strategy::Strategy;
+use super::strategy::{Source, Strategy};
 use crate::error::{Error, Result};
 use crate::message::Layout;
 use crate::queue::{Capacity, Kind, OnFull, Shape};
@@ -168,6 +168,7 @@ impl Cell {
         self.validate_capacity()?;
         self.validate_on_full()?;
         self.validate_server()?;
+        self.validate_pauses()?;
         memory::refuse_beyond_a_quarter(self.worst_case())
     }
 
@@ -227,7 +228,7 @@ impl Cell {
             let allowed = format!("{} can {}", self.strategy.queue.facts().name, words.join(", "));
             return Err(Error::argument("on_full", self.on_full.name(), allowed));
         }
-        if self.capacity.is_none() {
+        if self.capacity.or(self.strategy.queue.facts().unasked).is_none() {
             return Err(Error::argument("on_full", self.on_full.name(), "without a capacity nothing is ever full"));
         }
         Ok(())
@@ -241,11 +242,28 @@ impl Cell {
         within("read_rate", self.read_rate.unwrap_or(1), 1, u64::MAX)
     }
 
+    /// Where no producers are, none can pause or be paced.
+    fn validate_pauses(&self) -> Result<()> {
+        if self.strategy.queue != Source::Direct {
+            return Ok(());
+        }
+        if self.load != Load::Closed {
+            return Err(Error::argument("load", "open", "direct has no producers; allowed is closed"));
+        }
+        let pauses = [("work", self.work), ("delay", self.delay)];
+        match pauses.into_iter().find(|(_, pause)| !pause.is_zero()) {
+            None => Ok(()),
+            Some((name, pause)) => {
+                Err(Error::argument(name, format!("{pause:?}"), "direct has no producers; allowed is 0"))
+            }
+        }
+    }
+
     /// The most memory that the cell could need, in bytes: the whole burst in the queue, unless that has a bound.
     fn worst_case(&self) -> u64 {
         let overhead = if self.payload > 64 { 48 } else { 1 };
         let message = self.payload as u64 + overhead;
-        let waiting = match self.capacity {
+        let waiting = match self.capacity.or(self.strategy.queue.facts().unasked) {
             None => self.expected(),
             Some(Capacity::Messages(most)) => (most as u64).min(self.expected()),
             Some(Capacity::Bytes(most)) => (most as u64 / self.payload as u64 + 1).min(self.expected()),
@@ -296,7 +314,7 @@ mod tests {
     use crate::actor::Policy;
 
     fn cell() -> Cell {
-        Cell::new(Strategy { queue: Kind::Swap, write: Policy::Batch }, 4)
+        Cell::new(Strategy::new(Kind::Swap, Policy::Batch), 4)
     }
 
     fn refusal(cell: &Cell) -> String {
@@ -316,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_capacity_needs_a_queue_that_has_one() {
-        let strategy = Strategy { queue: Kind::Mpsc, write: Policy::Batch };
+        let strategy = Strategy::new(Kind::Mpsc, Policy::Batch);
         let message = refusal(&Cell { strategy, capacity: Some(Capacity::Bytes(1024)), ..cell() });
         assert!(message.contains("mpsc has no bound") && message.contains("swap"), "{message}");
     }

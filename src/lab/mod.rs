@@ -14,6 +14,7 @@
 
 pub mod cell;
 pub mod cost;
+pub mod direct;
 pub mod load;
 pub mod pacer;
 pub mod published;
@@ -34,4 +35,4 @@ pub use pacer::Lateness;
 pub use report::{Report, Status};
 pub use run::{run, run_queue};
 pub use signal::Signal;
-pub use strategy::Strategy;
+pub use strategy::{Source, Strategy};

@@ -1,5 +1,6 @@
 //! The producers of a burst: they wait for the start, then send their messages one after another.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -223,7 +224,11 @@ impl Crowd {
         match cell.producers_as {
             Producers::Tasks => {
                 let mut tasks = JoinSet::new();
-                producers.for_each(|producer| drop(tasks.spawn_on(producer.task(), runtime)));
+                for producer in producers {
+                    // Behind a pointer, so that the runtime is not compiled once a queue.
+                    let task: Pin<Box<dyn Future<Output = Produced> + Send>> = Box::pin(producer.task());
+                    tasks.spawn_on(task, runtime);
+                }
                 Ok(Self::Tasks(tasks))
             }
             Producers::Threads => {

@@ -1,13 +1,16 @@
 //! Repeats a burst until enough was measured, and ends early when it is told to.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::burst::{Burst, Stage, burst};
 use super::cell::Cell;
+use super::direct;
 use super::report::{Report, Status};
 use super::signal::Signal;
+use super::strategy::Source;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Visitor};
 use crate::server::Server;
@@ -29,7 +32,11 @@ use crate::server::Server;
 /// ```
 pub fn run(cell: &Cell, cancel: &Signal) -> Result<Report> {
     cell.validate()?;
-    cell.strategy.queue.visit(Some(cell.payload), Run { cell, cancel })
+    let one: OneBurst = match cell.strategy.queue {
+        Source::Queue(kind) => kind.visit(Some(cell.payload), Choose),
+        Source::Direct => |stage, _| Box::pin(direct::burst(stage)),
+    };
+    play(cell, cancel, one)
 }
 
 /// Runs a cell over a queue of the caller's own, in the place of the one that its strategy names.
@@ -38,33 +45,32 @@ pub fn run(cell: &Cell, cancel: &Signal) -> Result<Report> {
 /// As [`run`].
 pub fn run_queue<Q: Queue>(cell: &Cell, cancel: &Signal) -> Result<Report> {
     cell.validate()?;
-    Run { cell, cancel }.visit::<Q>()
+    play(cell, cancel, Choose.visit::<Q>())
 }
 
-struct Run<'a> {
-    cell: &'a Cell,
-    cancel: &'a Signal,
-}
+/// Runs one burst. It stands behind a pointer so that what repeats it is compiled once, and not once a queue.
+type OneBurst = for<'a> fn(&'a Stage<'a>, u64) -> Pin<Box<dyn Future<Output = Result<Burst>> + 'a>>;
 
-impl Visitor for Run<'_> {
-    type Output = Result<Report>;
+/// The step from a queue's name to its burst.
+struct Choose;
 
-    fn visit<Q: Queue>(self) -> Result<Report> {
-        let Self { cell, cancel } = self;
-        let server = Server::start(&cell.settings())?;
-        let runtime = producers_runtime(cell)?;
-        let stage = Stage {
-            cell,
-            layout: cell.layout()?,
-            server: &server,
-            runtime: runtime.handle().clone(),
-            stop: Signal::new(),
-        };
-        let report = runtime.block_on(repeat::<Q>(&stage, cancel));
-        drop(runtime);
-        server.stop()?;
-        report
+impl Visitor for Choose {
+    type Output = OneBurst;
+
+    fn visit<Q: Queue>(self) -> OneBurst {
+        |stage, number| Box::pin(burst::<Q>(stage, number))
     }
+}
+
+fn play(cell: &Cell, cancel: &Signal, one: OneBurst) -> Result<Report> {
+    let server = Server::start(&cell.settings())?;
+    let runtime = producers_runtime(cell)?;
+    let stage =
+        Stage { cell, layout: cell.layout()?, server: &server, runtime: runtime.handle().clone(), stop: Signal::new() };
+    let report = runtime.block_on(repeat(&stage, cancel, one));
+    drop(runtime);
+    server.stop()?;
+    report
 }
 
 fn producers_runtime(cell: &Cell) -> Result<Runtime> {
@@ -76,11 +82,11 @@ fn producers_runtime(cell: &Cell) -> Result<Runtime> {
         .map_err(Error::io("start the producers' runtime"))
 }
 
-async fn repeat<Q: Queue>(stage: &Stage<'_>, cancel: &Signal) -> Result<Report> {
+async fn repeat(stage: &Stage<'_>, cancel: &Signal, one: OneBurst) -> Result<Report> {
     let mut report = Report::new(stage.layout.proof(), stage.cell.runtime_threads());
     report.receive_buffer = stage.server.receive_buffer();
     let ending = {
-        let bursts = bursts::<Q>(stage, &mut report);
+        let bursts = bursts(stage, one, &mut report);
         tokio::pin!(bursts);
         tokio::select! {
             ended = &mut bursts => Ending::Own(ended),
@@ -99,9 +105,9 @@ async fn repeat<Q: Queue>(stage: &Stage<'_>, cancel: &Signal) -> Result<Report> 
     }
 }
 
-async fn bursts<Q: Queue>(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
+async fn bursts(stage: &Stage<'_>, one: OneBurst, report: &mut Report) -> Result<()> {
     while report.status == Status::Ok && wants_more(stage.cell, report) {
-        let burst = burst::<Q>(stage, report.bursts).await?;
+        let burst = one(stage, report.bursts).await?;
         report.add(&burst)?;
         check(burst)?;
     }

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::lab::Strategy;
-use crate::queue::Drain;
+use crate::queue::{Capacity, Drain};
 
 /// Every queue with every write policy, as dictionaries.
 #[pyfunction]
@@ -19,16 +19,27 @@ fn facts(py: Python<'_>, strategy: Strategy) -> PyResult<Bound<'_, PyDict>> {
     row.set_item("queue", facts.name)?;
     row.set_item("write", write.name())?;
     row.set_item("about", format!("{}; {}", facts.about, write.about()))?;
+    row.set_item("family", facts.family.name())?;
+    row.set_item("sound", facts.sound)?;
     row.set_item("drain", if facts.drain == Drain::One { "one" } else { "all" })?;
     row.set_item("order", if facts.total_order { "total" } else { "per producer" })?;
     row.set_item("bounded", facts.bounded)?;
     let policies = strategy.queue.policies().iter().map(|policy| policy.name());
     row.set_item("policies", PyTuple::new(py, policies)?)?;
+    row.set_item("default_capacity", facts.unasked.map(capacity))?;
     row.set_item("guarantees", facts.guarantees)?;
     row.set_item("cost", facts.cost)?;
     row.set_item("loses_when", facts.loses_when)?;
     row.set_item("source", facts.source)?;
     Ok(row)
+}
+
+/// As `"262144 bytes"` or `"1024 messages"`.
+fn capacity(capacity: Capacity) -> String {
+    match capacity {
+        Capacity::Bytes(limit) => format!("{limit} bytes"),
+        Capacity::Messages(limit) => format!("{limit} messages"),
+    }
 }
 
 /// What this build is: versions and target, for a bug report.

@@ -13,7 +13,7 @@ use bytes::Buf;
 use tokio::sync::{Mutex, Notify};
 
 use super::arena::Arena;
-use super::{Algorithm, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape};
+use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
 /// The algorithm.
@@ -24,9 +24,12 @@ impl Algorithm for AsyncSwap {
     const FACTS: Facts = Facts {
         name: "async-swap",
         about: "two byte arenas behind tokio's mutex, swapped",
+        family: Family::Swap,
         drain: Drain::All,
         total_order: true,
         bounded: false,
+        unasked: None,
+        sound: true,
         guarantees: "one order for all producers; memory without a bound",
         cost: "a queueing lock a message; contended, a turn of the scheduler",
         loses_when: "always against swap",

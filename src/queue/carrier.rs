@@ -6,7 +6,7 @@
 use super::{Algorithm, Visitor};
 
 /// An owned message.
-pub trait Carrier: Send + Sync + Sized + 'static {
+pub trait Carrier: Send + Sync + Unpin + Sized + 'static {
     /// Takes the message, or `None` when it is not of a size that fits.
     fn carry(message: &[u8]) -> Option<Self>;
 

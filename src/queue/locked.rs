@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use super::pieces::Pieces;
-use super::{Algorithm, Capacity, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape, lock};
+use super::{Algorithm, Capacity, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape, lock};
 use crate::error::SendError;
 
 /// The algorithm.
@@ -26,9 +26,12 @@ impl Algorithm for Locked {
     const FACTS: Facts = Facts {
         name: "locked",
         about: "a VecDeque of boxed messages behind a mutex: the naive oracle",
+        family: Family::Oracle,
         drain: Drain::All,
         total_order: true,
         bounded: true,
+        unasked: None,
+        sound: true,
         guarantees: "one order for all producers; waiting senders are not served in turn",
         cost: "an allocation and a lock a message",
         loses_when: "always; it is the yardstick for being right",

@@ -3,12 +3,20 @@
 //! 1. [`locked`]: a `VecDeque` behind a mutex. The naive oracle that the others are tested against.
 //! 2. [`mpsc_one`]: tokio's unbounded channel, taken one message at a time. The article's channel.
 //! 3. [`mpsc`]: the same channel, taken by `recv_many`.
-//! 4. [`swap`]: two byte arenas behind a mutex, swapped. The article's lock, with a consumer that sleeps.
-//! 5. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
-//! 6. [`async_swap`]: the same behind tokio's mutex.
+//! 4. [`mpsc_bounded`]: tokio's bounded channel, taken by `recv_many`.
+//! 5. [`swap`]: two byte arenas behind a mutex, swapped. The article's lock, with a consumer that sleeps.
+//! 6. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
+//! 7. `swap_parking_lot`: the same behind `parking_lot`'s mutex (with the feature `rivals`).
+//! 8. [`async_swap`]: the same behind tokio's mutex.
+//! 9. [`atomic_swap`]: a lock-free stack, taken whole by one atomic exchange.
+//! 10. [`sharded`]: several swap queues behind one face, a producer in one of them.
+//! 11. [`ring`]: one ring of bytes that all producers share.
+//!
+//! The queues of other crates are in `rivals`, with the feature of that name.
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
-//! shapes of a drained batch), [`room`] (capacity, and who waits for it).
+//! shapes of a drained batch), [`guard`] (a mutex by whoever makes it), [`room`] (capacity under a lock, and who waits for
+//! it), `line` (who waits where there is no lock), `bell` (how a consumer sleeps, and how it is woken).
 //!
 //! # How a message goes through
 //! A producer owns a [`Sender`] and calls [`send`](Sender::send) or [`try_send`](Sender::try_send) with borrowed bytes;
@@ -17,14 +25,26 @@
 
 pub mod arena;
 pub mod async_swap;
+pub mod atomic_swap;
 pub mod carrier;
+pub mod guard;
 pub mod locked;
 pub mod mpsc;
+pub mod mpsc_bounded;
 pub mod mpsc_one;
 pub mod pieces;
+pub mod ring;
+#[cfg(feature = "rivals")]
+pub mod rivals;
 pub mod room;
+pub mod sharded;
 pub mod swap;
+#[cfg(feature = "rivals")]
+pub mod swap_parking_lot;
 pub mod swap_yield;
+
+mod bell;
+mod line;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -134,6 +154,42 @@ pub enum Drain {
     All,
 }
 
+/// Who is related to whom: the rows of a table of strategies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// Nothing between the producer and the socket: what no queue can beat.
+    Ceiling,
+    /// The plainest code that is right.
+    Oracle,
+    /// Rings of bytes.
+    Rings,
+    /// The queues of other crates.
+    Rivals,
+    /// Many arenas, each behind a lock.
+    Sharded,
+    /// What is filled is swapped for what is empty.
+    Swap,
+    /// tokio's own channels.
+    Tokio,
+}
+
+impl Family {
+    /// The word that tables use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ceiling => "ceiling",
+            Self::Oracle => "oracle",
+            Self::Rings => "rings",
+            Self::Rivals => "rivals",
+            Self::Sharded => "sharded",
+            Self::Swap => "swap",
+            Self::Tokio => "tokio",
+        }
+    }
+}
+
 /// What an algorithm says of itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
@@ -141,12 +197,18 @@ pub struct Facts {
     pub name: &'static str,
     /// One line: what it is.
     pub about: &'static str,
+    /// Whom it is related to.
+    pub family: Family,
     /// How the consumer takes.
     pub drain: Drain,
     /// Whether it keeps one order for all producers, or each producer's only.
     pub total_order: bool,
     /// Whether it can be given a capacity.
     pub bounded: bool,
+    /// The capacity that it has when it is given none; `None` for no bound.
+    pub unasked: Option<Capacity>,
+    /// Whether it delivers what it takes. A rival that is known not to is kept: that the lab finds it out is a result.
+    pub sound: bool,
     /// What holds.
     pub guarantees: &'static str,
     /// What a message costs.
@@ -177,20 +239,20 @@ pub trait Visitor {
 }
 
 macro_rules! algorithms {
-    ($($(#[$about:meta])* $name:ident => $algorithm:ty,)*) => {
+    ($($(#[doc = $about:literal])* $(#[cfg($when:meta)])? $name:ident => $algorithm:ty,)*) => {
         /// The algorithms, by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum Kind { $($(#[$about])* $name,)* }
+        pub enum Kind { $($(#[doc = $about])* $(#[cfg($when)])? $name,)* }
 
         impl Kind {
             /// Every algorithm, the oracle first.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub const ALL: &[Self] = &[$($(#[cfg($when)])? Self::$name,)*];
 
             /// What the algorithm says of itself.
             #[must_use]
             pub const fn facts(self) -> &'static Facts {
-                match self { $(Self::$name => &<$algorithm>::FACTS,)* }
+                match self { $($(#[cfg($when)])? Self::$name => &<$algorithm>::FACTS,)* }
             }
 
             /// What it can do with a message for which there is no room; without a bound that never happens.
@@ -206,7 +268,7 @@ macro_rules! algorithms {
 
             /// Runs `visitor` with the queue for messages of `size` bytes (`None`: of any size).
             pub fn visit<V: Visitor>(self, size: Option<usize>, visitor: V) -> V::Output {
-                match self { $(Self::$name => carrier::visit::<$algorithm, V>(size, visitor),)* }
+                match self { $($(#[cfg($when)])? Self::$name => carrier::visit::<$algorithm, V>(size, visitor),)* }
             }
         }
     };
@@ -219,12 +281,47 @@ algorithms! {
     MpscOne => mpsc_one::MpscOne,
     /// [`mpsc`]
     Mpsc => mpsc::Mpsc,
+    /// [`mpsc_bounded`]
+    MpscBounded => mpsc_bounded::MpscBounded,
     /// [`swap`]
     Swap => swap::Swap,
     /// [`swap_yield`]
     SwapYield => swap_yield::SwapYield,
+    /// [`swap_parking_lot`]
+    #[cfg(feature = "rivals")]
+    SwapParkingLot => swap_parking_lot::SwapParkingLot,
     /// [`async_swap`]
     AsyncSwap => async_swap::AsyncSwap,
+    /// [`atomic_swap`]
+    AtomicSwap => atomic_swap::AtomicSwap,
+    /// [`sharded`]
+    Sharded => sharded::Sharded,
+    /// [`ring`]
+    Ring => ring::Ring,
+    /// [`rivals::crossbeam`]
+    #[cfg(feature = "rivals")]
+    Crossbeam => rivals::crossbeam::Crossbeam,
+    /// [`rivals::flume`]
+    #[cfg(feature = "rivals")]
+    Flume => rivals::flume::Flume,
+    /// [`rivals::kanal`]
+    #[cfg(feature = "rivals")]
+    Kanal => rivals::kanal::Kanal,
+    /// [`rivals::crossfire`]
+    #[cfg(feature = "rivals")]
+    Crossfire => rivals::crossfire::Crossfire,
+    /// [`rivals::thingbuf`]
+    #[cfg(feature = "rivals")]
+    Thingbuf => rivals::thingbuf::Thingbuf,
+    /// [`rivals::rapidfire`]
+    #[cfg(feature = "rivals")]
+    Rapidfire => rivals::rapidfire::Rapidfire,
+    /// [`rivals::logbuf`]
+    #[cfg(feature = "rivals")]
+    Logbuf => rivals::logbuf::Logbuf,
+    /// [`rivals::spillway`]
+    #[cfg(feature = "rivals")]
+    Spillway => rivals::spillway::Spillway,
 }
 
 impl std::str::FromStr for Kind {

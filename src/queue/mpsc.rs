@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 use tokio::sync::mpsc;
 
 use super::pieces::Pieces;
-use super::{Algorithm, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape};
+use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
 /// A drain takes up to this many bytes: enough for the largest write that gains anything.
@@ -26,9 +26,12 @@ impl Algorithm for Mpsc {
     const FACTS: Facts = Facts {
         name: "mpsc",
         about: "tokio's unbounded channel, taken by recv_many",
+        family: Family::Tokio,
         drain: Drain::All,
         total_order: true,
         bounded: false,
+        unasked: None,
+        sound: true,
         guarantees: "one order for all producers; memory without a bound",
         cost: "five atomic read-modify-writes a message; above 64 bytes an allocation",
         loses_when: "senders outnumber cores, or memory must be bounded",

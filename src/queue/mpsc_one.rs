@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::mpsc::ChannelSender;
 use super::pieces::Pieces;
-use super::{Algorithm, Carrier, Drain, Facts, Queue, Receiver, Shape};
+use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Shape};
 
 /// The algorithm.
 #[derive(Debug)]
@@ -23,9 +23,12 @@ impl Algorithm for MpscOne {
     const FACTS: Facts = Facts {
         name: "mpsc-one",
         about: "tokio's unbounded channel, taken one message at a time: the article's channel",
+        family: Family::Tokio,
         drain: Drain::One,
         total_order: true,
         bounded: false,
+        unasked: None,
+        sound: true,
         guarantees: "one order for all producers; memory without a bound",
         cost: "as mpsc, and a write a message whatever the policy",
         loses_when: "messages come faster than a system call takes",

@@ -19,12 +19,34 @@ pub enum Capacity {
     Messages(usize),
 }
 
+/// What queues that are bounded by nature hold when they are not told: what a second-level cache does.
+pub const CACHE_SIZED: Capacity = Capacity::Bytes(256 * 1024);
+
 impl Capacity {
     /// How many of its units it allows.
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {
             Self::Bytes(limit) | Self::Messages(limit) => limit,
+        }
+    }
+
+    /// As a number of messages, for queues that count those: all of `size` bytes, or of 64 where sizes differ. A message
+    /// counts for 64 bytes at least, since its slot takes that much.
+    #[must_use]
+    pub fn messages(self, size: Option<usize>) -> usize {
+        match self {
+            Self::Messages(limit) => limit.max(1),
+            Self::Bytes(limit) => (limit / size.unwrap_or(64).max(64)).max(1),
+        }
+    }
+
+    /// The longest message that it allows.
+    #[must_use]
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Messages(_) => usize::MAX,
+            Self::Bytes(limit) => limit,
         }
     }
 

@@ -10,16 +10,19 @@
 //! * **When it loses**: when many cores push at once, and when large batches fall out of the cache: give it a capacity.
 //! * **Source**: the article's mutex worker and actor, with its polling replaced by sleeping and with an end.
 
+use std::fmt;
 use std::future::poll_fn;
+use std::ops::DerefMut;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
 
 use super::arena::Arena;
+use super::guard::{Guard, Std};
 use super::room::{Room, Ticket};
-use super::{Algorithm, Batch, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape, lock};
+use super::{Algorithm, Batch, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
 /// The algorithm.
@@ -30,9 +33,12 @@ impl Algorithm for Swap {
     const FACTS: Facts = Facts {
         name: "swap",
         about: "two byte arenas behind a mutex, swapped; the consumer sleeps when there is nothing",
+        family: Family::Swap,
         drain: Drain::All,
         total_order: true,
         bounded: true,
+        unasked: None,
+        sound: true,
         guarantees: "one order for all producers; waiting senders are served in turn",
         cost: "an uncontended lock and a copy a message, no allocation",
         loses_when: "many cores push at once; batches outgrow the cache, unless it has a capacity",
@@ -47,12 +53,17 @@ impl Queue for Swap {
     type Receiver = SwapReceiver;
 
     fn open(shape: &Shape) -> (SwapSender, SwapReceiver) {
-        let front = Arena::new(shape.size);
-        let state = State { front, room: Room::new(shape.capacity), senders: 1, open: true, sleeper: None };
-        let shared = Arc::new(Mutex::new(state));
-        let back = Arena::new(shape.size);
-        (SwapSender(Arc::clone(&shared)), SwapReceiver { shared, back, backlog: 0, woken: Vec::new() })
+        open(shape)
     }
+}
+
+/// A fresh queue behind a lock of the kind `G`.
+pub(super) fn open<G: Guard>(shape: &Shape) -> (SwapSender<G>, SwapReceiver<G>) {
+    let (front, back) = (Arena::new(shape.size), Arena::new(shape.size));
+    let state = State { front, room: Room::new(shape.capacity), senders: 1, open: true, sleeper: None };
+    let sender = SwapSender(Arc::new(G::guarded(state)));
+    let shared = Arc::clone(&sender.0);
+    (sender, SwapReceiver { shared, back, backlog: 0, woken: Vec::new() })
 }
 
 /// All that is shared, behind the one lock.
@@ -99,13 +110,18 @@ impl State {
 }
 
 /// A producer.
-#[derive(Debug)]
-pub struct SwapSender(Arc<Mutex<State>>);
+pub struct SwapSender<G: Guard = Std>(Arc<G::Mutex<State>>);
 
-impl Sender for SwapSender {
+impl<G: Guard> SwapSender<G> {
+    fn lock(&self) -> impl DerefMut<Target = State> {
+        G::lock(&self.0)
+    }
+}
+
+impl<G: Guard> Sender for SwapSender<G> {
     #[inline]
     fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        let sleeper = lock(&self.0).offer(message)?;
+        let sleeper = self.lock().offer(message)?;
         wake(sleeper);
         Ok(())
     }
@@ -113,28 +129,28 @@ impl Sender for SwapSender {
     #[inline]
     async fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
         match self.try_send(message) {
-            Err(SendError::Full) => Waiting { shared: &self.0, message, ticket: None }.await,
+            Err(SendError::Full) => Waiting { sender: self, message, ticket: None }.await,
             done => done,
         }
     }
 
     fn displace(&mut self, message: &[u8]) -> Result<usize, SendError> {
-        let (dropped, sleeper) = lock(&self.0).displace(message)?;
+        let (dropped, sleeper) = G::lock(&self.0).displace(message)?;
         wake(sleeper);
         Ok(dropped)
     }
 }
 
-impl Clone for SwapSender {
+impl<G: Guard> Clone for SwapSender<G> {
     fn clone(&self) -> Self {
-        lock(&self.0).senders += 1;
+        self.lock().senders += 1;
         Self(Arc::clone(&self.0))
     }
 }
 
-impl Drop for SwapSender {
+impl<G: Guard> Drop for SwapSender<G> {
     fn drop(&mut self) {
-        let mut state = lock(&self.0);
+        let mut state = self.lock();
         state.senders -= 1;
         let sleeper = if state.senders == 0 { state.sleeper.take() } else { None };
         drop(state);
@@ -142,17 +158,23 @@ impl Drop for SwapSender {
     }
 }
 
+impl<G: Guard> fmt::Debug for SwapSender<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SwapSender").field(&*self.lock()).finish()
+    }
+}
+
 /// A send that stands in line for room.
-struct Waiting<'a> {
-    shared: &'a Mutex<State>,
+struct Waiting<'a, G: Guard> {
+    sender: &'a SwapSender<G>,
     message: &'a [u8],
     ticket: Option<Ticket>,
 }
 
-impl Waiting<'_> {
+impl<G: Guard> Waiting<'_, G> {
     /// One look under the lock: what the send comes to, and the sleeper to wake.
     fn look(&mut self, waker: &Waker) -> Poll<Result<Option<Waker>, SendError>> {
-        let mut state = lock(self.shared);
+        let mut state = self.sender.lock();
         if !state.open {
             return Poll::Ready(Err(SendError::Closed));
         }
@@ -174,7 +196,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Future for Waiting<'_> {
+impl<G: Guard> Future for Waiting<'_, G> {
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -182,20 +204,19 @@ impl Future for Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl<G: Guard> Drop for Waiting<'_, G> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             let mut woken = Vec::new();
-            lock(self.shared).room.leave(ticket, &mut woken);
+            self.sender.lock().room.leave(ticket, &mut woken);
             woken.into_iter().for_each(Waker::wake);
         }
     }
 }
 
 /// The consumer.
-#[derive(Debug)]
-pub struct SwapReceiver {
-    shared: Arc<Mutex<State>>,
+pub struct SwapReceiver<G: Guard = Std> {
+    shared: Arc<G::Mutex<State>>,
     /// What was drained; empty, with its memory, when it is swapped in.
     back: Arena,
     backlog: usize,
@@ -203,11 +224,11 @@ pub struct SwapReceiver {
     woken: Vec<Waker>,
 }
 
-impl SwapReceiver {
+impl<G: Guard> SwapReceiver<G> {
     /// Takes what is there. Ready with `false` at the end; when pending, `sleeper` is left to be woken.
     pub(super) fn poll_drain(&mut self, sleeper: Option<&Waker>) -> Poll<bool> {
         self.back.clear();
-        let mut state = lock(&self.shared);
+        let mut state = G::lock(&self.shared);
         if state.front.has_remaining() {
             std::mem::swap(&mut state.front, &mut self.back);
             self.backlog = self.back.remaining();
@@ -223,14 +244,19 @@ impl SwapReceiver {
         Poll::Ready(true)
     }
 
+    /// The bytes that stand in the queue and are not drained.
+    pub(super) fn waiting(&self) -> usize {
+        G::lock(&self.shared).front.remaining()
+    }
+
     /// The bytes of memory in both arenas.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.back.memory() + lock(&self.shared).front.memory()
+        self.back.memory() + G::lock(&self.shared).front.memory()
     }
 }
 
-impl Receiver for SwapReceiver {
+impl<G: Guard> Receiver for SwapReceiver<G> {
     type Batch = Arena;
 
     async fn drain(&mut self) -> bool {
@@ -246,7 +272,7 @@ impl Receiver for SwapReceiver {
     }
 
     fn close(&mut self) {
-        let mut state = lock(&self.shared);
+        let mut state = G::lock(&self.shared);
         state.open = false;
         state.room.wake_all(&mut self.woken);
         drop(state);
@@ -254,9 +280,15 @@ impl Receiver for SwapReceiver {
     }
 }
 
-impl Drop for SwapReceiver {
+impl<G: Guard> Drop for SwapReceiver<G> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+impl<G: Guard> fmt::Debug for SwapReceiver<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SwapReceiver").field("back", &self.back).field("backlog", &self.backlog).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@
 
 use super::arena::Arena;
 use super::swap::{Swap, SwapReceiver, SwapSender};
-use super::{Algorithm, Carrier, Drain, Facts, Queue, Receiver, Shape};
+use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Shape};
 use std::task::Poll;
 
 /// The algorithm.
@@ -20,9 +20,12 @@ impl Algorithm for SwapYield {
     const FACTS: Facts = Facts {
         name: "swap-yield",
         about: "swap with the article's waiting: an empty look is followed by another",
+        family: Family::Swap,
         drain: Drain::All,
         total_order: true,
         bounded: true,
+        unasked: None,
+        sound: true,
         guarantees: "as swap",
         cost: "as swap, and a whole core while there is nothing to do",
         loses_when: "the machine is idle, or busy with anything else",

@@ -26,8 +26,9 @@ impl<C: Claim> Visitor for With<C> {
     }
 }
 
+/// Every queue that says it is sound: what the others lose is for the lab to find.
 fn for_every_queue(claim: impl Claim) {
-    for &kind in Kind::ALL {
+    for &kind in Kind::ALL.iter().filter(|kind| kind.facts().sound) {
         for size in SIZES {
             println!("{} with messages of {size:?} bytes", kind.facts().name);
             kind.visit(size, With(claim, kind.facts(), size));
