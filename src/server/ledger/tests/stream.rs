@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{bytes, fair, judge, judge_whole};
 use crate::message::Layout;
-use crate::server::ledger::{Ledger, RECORDED};
+use crate::server::ledger::{CHECKED, Ledger, RECORDED};
 
 /// A stream with a fault or two in it.
 fn broken(layout: Layout) -> Vec<u8> {
@@ -109,12 +109,21 @@ fn a_stream_of_nothing_has_no_times() {
 
 #[test]
 fn only_small_runs_are_recorded() {
-    let layout = Layout::new(1 << 20, 1).unwrap();
-    let most = RECORDED / (1 << 20);
+    let layout = Layout::new(32, 1).unwrap();
+    let most = RECORDED / 32;
     assert!(Ledger::new(layout, most).recording.is_some());
     assert!(Ledger::new(layout, most + 1).recording.is_none());
     assert!(Ledger::new(layout, u64::MAX).recording.is_none());
     assert!(Ledger::online(layout, 1).recording.is_none());
+}
+
+#[test]
+fn only_small_records_are_recorded() {
+    for (size, is_recorded) in [(1, true), (CHECKED - 1, true), (CHECKED, false), (1 << 16, false)] {
+        let layout = Layout::new(size, 1).unwrap();
+        assert_eq!(Ledger::new(layout, 10).recording.is_some(), is_recorded, "size {size}");
+        assert!(Ledger::recorded(layout, 10).recording.is_some());
+    }
 }
 
 #[test]
