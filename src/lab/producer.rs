@@ -71,18 +71,13 @@ pub(super) struct Offer(pub(super) OnFull);
 
 impl Offer {
     #[inline]
-    async fn task<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
-        if self.0 == OnFull::Wait {
-            return sender.send(message).await.map(|()| 0);
-        }
-        // A producer that never waits gives the others their turn all the same.
-        tokio::task::coop::consume_budget().await;
-        self.at_once(sender, message)
+    fn waits(self) -> bool {
+        self.0 == OnFull::Wait
     }
 
     #[inline]
     pub(super) fn blocking<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
-        if self.0 == OnFull::Wait {
+        if self.waits() {
             return sender.send_blocking(message).map(|()| 0);
         }
         self.at_once(sender, message)
@@ -122,7 +117,15 @@ impl<S: Sender> Producer<S> {
         let mut produced = Produced::at(Instant::now());
         while produced.sent < self.messages && self.prepare_task().await {
             self.layout.write(&mut record, self.number, produced.sent);
-            if !produced.count(self.offer.task(&mut self.sender, &record).await) {
+            // The path of every message: no future of its own.
+            let offered = if self.offer.waits() {
+                self.sender.send(&record).await.map(|()| 0)
+            } else {
+                // A producer that never waits gives the others their turn all the same.
+                tokio::task::coop::consume_budget().await;
+                self.offer.at_once(&mut self.sender, &record)
+            };
+            if !produced.count(offered) {
                 break;
             }
         }

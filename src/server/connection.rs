@@ -35,10 +35,13 @@ pub(super) struct Connection {
     account: Option<Account>,
     /// Whether the client gets its bytes back: as the server's mode says, until it takes no more.
     echo: bool,
+    /// How fast it may be read, if that is bounded.
     throttle: Option<Throttle>,
     /// The pause that is still to come.
     pause: Option<Pause>,
+    /// When its first byte was read.
     first: Option<Instant>,
+    /// How many bytes of it were read.
     bytes: u64,
     /// What the thread had used when the connection came.
     before: Usage,
@@ -107,6 +110,7 @@ impl Connection {
         }
     }
 
+    /// Whether it is time for a pause.
     fn is_reached(&self, at: PauseAt) -> bool {
         match at {
             PauseAt::Bytes(bytes) => self.bytes >= bytes,

@@ -162,6 +162,16 @@ mod tests {
         assert_eq!((latencies.count(), latencies.min()), (10_000, 1000));
     }
 
+    /// What the Python edition (0.10) says of the same values. Where ranks are rounded up instead of to the nearest, the
+    /// 99th percentile of 1060 values is another one.
+    #[test]
+    fn other_editions_give_the_same_numbers() {
+        let latencies = of((1..=1060_u64).map(|value| value.pow(3) % 1_000_003 * 1000 + value));
+        assert_eq!((latencies.count(), latencies.min(), latencies.max()), (1060, 1001, 1_000_341_503));
+        let found = [10.0, 50.0, 90.0, 99.0, 99.9].map(|percentile| latencies.percentile(percentile));
+        assert_eq!(found, [69_206_015, 453_771_263, 894_959_615, 997_720_063, 1_000_341_503]);
+    }
+
     #[test]
     fn beyond_an_hour_is_an_hour() {
         let latencies = of([LONGEST * 100]);
