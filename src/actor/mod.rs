@@ -78,15 +78,20 @@ async fn write_all<R: Receiver, W: Wire>(
     let mut before = None;
     while drain(receiver, &mut account.wakeups).await {
         before.get_or_insert_with(Usage::of_thread);
-        account.drained(receiver);
-        account.writes += writer.write(receiver.batch(), wire).await.map_err(Error::io("write to the socket"))?;
+        let behind = account.drained(receiver);
+        let batch = receiver.batch();
+        while batch.has_remaining() {
+            account.writes += writer.write(batch, wire).await.map_err(Error::io("write to the socket"))?;
+            account.timeline.note(behind + batch.remaining() as u64);
+        }
     }
     account.usage = before.map(|before| Usage::of_thread() - before).unwrap_or_default();
     Ok(account)
 }
 
 impl Account {
-    fn drained<R: Receiver>(&mut self, receiver: &mut R) {
+    /// Counts a drain, and answers how much was left behind in the queue.
+    fn drained<R: Receiver>(&mut self, receiver: &mut R) -> u64 {
         let backlog = receiver.backlog() as u64;
         let batch = receiver.batch();
         let bytes = batch.remaining() as u64;
@@ -96,6 +101,7 @@ impl Account {
         self.largest_batch = self.largest_batch.max(bytes);
         self.high_water = self.high_water.max(backlog);
         self.timeline.note(backlog);
+        backlog.saturating_sub(bytes)
     }
 }
 

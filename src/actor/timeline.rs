@@ -1,4 +1,7 @@
 //! How the backlog went: a few samples over a run of any length.
+//!
+//! The actor notes at each drain what stood in the queue, and after each write what of that is not written yet. What
+//! producers add while it writes shows at the next drain.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +11,7 @@ const MOST: usize = 200;
 /// The narrowest slot of time that has a sample of its own.
 const NARROWEST: Duration = Duration::from_micros(100);
 
-/// The highest backlog of each slot of time, at most 200 of them. A slot in which nothing was drained has no sample.
+/// The highest backlog of each slot of time, at most 200 of them. A slot without a drain or a write has no sample.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
     /// Zero when nothing is to be kept.

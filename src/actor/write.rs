@@ -77,20 +77,16 @@ impl Writer {
         Self { policy, block: Vec::new() }
     }
 
-    /// Writes the whole batch and returns how many system calls that took.
+    /// Writes from the front of the batch, which is not empty, and returns how many system calls that took.
     ///
     /// # Errors
     /// What the wire fails with; the batch is advanced by what was written before, or copied together to be.
     pub async fn write<B: Batch, W: Wire>(&mut self, batch: &mut B, wire: &W) -> io::Result<u64> {
-        let mut writes = 0;
-        while batch.has_remaining() {
-            writes += match self.policy {
-                Policy::Each => write_first(batch, wire).await?,
-                Policy::Batch => self.write_block(batch, wire).await?,
-                Policy::Vectored => write_pieces(batch, wire).await?,
-            };
+        match self.policy {
+            Policy::Each => write_first(batch, wire).await,
+            Policy::Batch => self.write_block(batch, wire).await,
+            Policy::Vectored => write_pieces(batch, wire).await,
         }
-        Ok(writes)
     }
 
     async fn write_block<B: Batch, W: Wire>(&mut self, batch: &mut B, wire: &W) -> io::Result<u64> {

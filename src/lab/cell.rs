@@ -73,7 +73,7 @@ pub struct Cell {
     pub send_buffer: Option<usize>,
     /// When the server stops reading for a while; once in each burst.
     pub pause: Option<Pause>,
-    /// Whether the backlog is noted over time, for the price of a look at the clock a drain.
+    /// Whether the backlog is noted over time, for the price of a look at the clock a drain and a write.
     pub timeline: bool,
     /// Threads of the producers' runtime; `None` for as many as the machine has cores.
     pub threads: Option<usize>,

@@ -20,13 +20,14 @@ impl Throttle {
         Self { rate, most: (rate / 100.0).max(1.0), tokens: 0.0, filled: now }
     }
 
-    /// How many of `most` bytes may be read now.
+    /// How many of `most` bytes may be read now: none until half the bucket is full, since many small reads would cost
+    /// more than their bytes.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole, positive, at most `most`
     pub(super) fn allowed(&mut self, most: usize, now: Instant) -> usize {
         let grown = now.saturating_duration_since(self.filled).as_secs_f64() * self.rate;
         self.tokens = (self.tokens + grown).min(self.most);
         self.filled = now;
-        self.tokens.clamp(0.0, most as f64) as usize
+        if self.tokens < self.least() { 0 } else { self.tokens.min(most as f64) as usize }
     }
 
     /// Takes what was read off.
@@ -34,10 +35,13 @@ impl Throttle {
         self.tokens -= bytes as f64;
     }
 
-    /// How long until half the bucket is full: many small reads would cost more than the bytes.
+    /// How long until something may be read.
     pub(super) fn wait(&self) -> Duration {
-        let missing = (self.most / 2.0).max(1.0) - self.tokens;
-        Duration::from_secs_f64(missing.max(0.0) / self.rate)
+        Duration::from_secs_f64((self.least() - self.tokens).max(0.0) / self.rate)
+    }
+
+    fn least(&self) -> f64 {
+        (self.most / 2.0).max(1.0)
     }
 }
 
@@ -50,12 +54,14 @@ mod tests {
         let start = Instant::now();
         for step in [50_u64, 1_000, 7_777] {
             let mut throttle = Throttle::new(1_000_000, start);
-            let mut read = 0;
+            let (mut read, mut reads) = (0, 0);
             for turn in 0..1_000_000 / step {
                 let allowed = throttle.allowed(65_536, start + Duration::from_micros((turn + 1) * step));
                 throttle.took(allowed);
                 read += allowed;
+                reads += u32::from(allowed > 0);
             }
+            assert!(reads <= 201, "a read is never less than half the bucket: {reads}");
             assert!((980_000..=1_000_000).contains(&read), "every {step} us: {read}");
         }
     }
