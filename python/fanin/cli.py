@@ -97,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from .sweeps import sweep
+    from .measure import sweep
 
     if options.plot:
         from .plot import figure_class

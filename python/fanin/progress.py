@@ -15,13 +15,20 @@ __all__ = ["Progress", "wanted"]
 
 
 class Progress:
-    """A bar over `total` steps, as a context manager."""
+    """A bar over `total` steps, as a context manager; `start` says the total where it is not known before."""
 
-    def __init__(self, total: int, *, show: bool | None = None) -> None:
+    def __init__(self, total: int = 0, *, show: bool | None = None) -> None:
         self._bar = _bar(total) if wanted(show) else None
 
     def __enter__(self) -> Self:
         return self
+
+    def start(self, total: int, done: int = 0) -> None:
+        """Begins anew, with some steps done before: those say nothing of how long the others take."""
+        if self._bar is not None:
+            self._bar.reset(total)
+            self._bar.initial = done
+            self._bar.update(done)
 
     def now(self, label: str) -> None:
         """Says what is running."""
@@ -51,6 +58,11 @@ class Line:
     def __init__(self, total: int) -> None:
         self._total, self._done, self._label = total, 0, ""
         self._start, self._width = time.monotonic(), 0
+        self.initial = 0
+
+    def reset(self, total: int) -> None:
+        """Begins anew."""
+        self._total, self._done, self._start = total, 0, time.monotonic()
 
     def set_postfix_str(self, label: str) -> None:
         """Says what is running."""
@@ -67,11 +79,13 @@ class Line:
         self._write("")
 
     def _draw(self) -> None:
-        left = f", {_clock(self._left())} left" if self._done else ""
-        self._write(f"{self._done}/{self._total} runs{left}: {self._label}")
+        left = f", {_clock(self._left())} left" if self._done > self.initial else ""
+        done = f"{self._done}/{self._total} runs" if self._total else "no runs yet"
+        self._write(f"{done}{left}: {self._label}")
 
     def _left(self) -> float:
-        return (time.monotonic() - self._start) / self._done * (self._total - self._done)
+        made = self._done - self.initial
+        return (time.monotonic() - self._start) / made * (self._total - self._done)
 
     def _write(self, text: str) -> None:
         sys.stderr.write(f"\r{text.ljust(self._width)}" if text else f"\r{' ' * self._width}\r")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._check import one_of
+from .cells import AXES
 from .errors import PlanError
-from .plan import AXES
 from .table import Table
 
 if TYPE_CHECKING:
