@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_void_p, pointer
 from itertools import accumulate, count
 from typing import Any
@@ -119,36 +119,42 @@ def _at(buffer: Any) -> int | None:
 
 
 def _column(kind: str, values: Sequence[Any]) -> Array:
-    nulls = sum(value is None for value in values) if "None" in kind else 0
+    nulls = values.count(None) if "None" in kind else 0
+    fill, buffers = _BUFFERS[kind.partition(" ")[0]]
     valid = _bits([value is not None for value in values]) if nulls else None
-    return _array(len(values), nulls, [valid, *_BUFFERS[kind.partition(" ")[0]](values)])
+    if nulls == len(values):
+        values = (fill,) * nulls
+    elif nulls:
+        values = [fill if value is None else value for value in values]
+    return _array(len(values), nulls, [valid, *buffers(values)])
 
 
 def _numbers(code: str) -> Callable[[Sequence[Any]], list[Any]]:
-    def buffers(values: Sequence[Any]) -> list[Any]:
-        return [array(code, [0 if value is None else value for value in values] or [0])]
-
-    return buffers
+    return lambda values: [array(code, values or [0])]
 
 
-def _text(values: Sequence[str | None]) -> list[Any]:
-    encoded = [b"" if value is None else value.encode("utf-8", "surrogatepass") for value in values]
-    joined = b"".join(encoded)
-    return [array("i", accumulate(map(len, encoded), initial=0)), ctypes.create_string_buffer(joined, len(joined) + 1)]
+def _text(values: Sequence[str]) -> list[Any]:
+    joined = "".join(values)
+    lengths: Iterable[int] = map(len, values)
+    if not joined.isascii():
+        lengths = (len(value.encode("utf-8", "surrogatepass")) for value in values)
+    encoded = joined.encode("utf-8", "surrogatepass")
+    return [array("i", accumulate(lengths, initial=0)), ctypes.create_string_buffer(encoded, len(encoded) + 1)]
 
 
 def _bits(values: Sequence[Any]) -> Any:
     """One bit a value, the first one lowest."""
-    digits = "".join("1" if value else "0" for value in reversed(values))
+    digits = "".join(["1" if value else "0" for value in reversed(values)])
     packed = int(digits or "0", 2).to_bytes(len(values) // 8 + 1, "little")
     return ctypes.create_string_buffer(packed, len(packed))
 
 
-_BUFFERS: dict[str, Callable[[Sequence[Any]], list[Any]]] = {
-    "int": _numbers("q"),
-    "float": _numbers("d"),
-    "str": _text,
-    "bool": lambda values: [_bits(values)],
+# What stands where a value is missing, and the buffers of values.
+_BUFFERS: dict[str, tuple[Any, Callable[[Sequence[Any]], list[Any]]]] = {
+    "int": (0, _numbers("q")),
+    "float": (0.0, _numbers("d")),
+    "str": ("", _text),
+    "bool": (False, lambda values: [_bits(values)]),
 }
 
 

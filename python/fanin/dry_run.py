@@ -74,6 +74,12 @@ class DryRun:
         rows = [visit._asdict() | {"label": points[visit.cell].label()} for visit in visits(order)]
         return Table.of(rows, "the order of the runs")
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the order, as a dict for `json.dumps`."""
+        left_out = [{"cell": label, "reason": reason} for label, reason in self._reasons()]
+        known = {"plan": self.plan.to_dict(), "seconds": self.seconds, "calibrated": self.calibrated}
+        return known | {"cells": self.cells().to_dicts(), "left_out": left_out}
+
     def _title(self) -> str:
         bound = "" if self.calibrated else "at least "
         runs = _format.plural(sum(self.times), "run")

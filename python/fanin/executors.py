@@ -66,7 +66,7 @@ def run_blocks(blocks: list[Block], executor: Executor, keeper: Keeper) -> None:
     After Ctrl-C, or an error in one block, the blocks that have not begun are cancelled, and those that hand in what
     they have within a moment are kept.
     """
-    from .measure import run_block
+    from .measure import STOPPED, run_block
 
     keeper.bar.now(f"{_format.plural(len(blocks), 'block')} handed out")
     waiting: set[Future[Outcome]] = set()
@@ -79,6 +79,7 @@ def run_blocks(blocks: list[Block], executor: Executor, keeper: Keeper) -> None:
             _keep(future, keeper)
             keeper.bar.now(f"{_format.plural(len(waiting), 'block')} left")
     except BaseException:
+        STOPPED.update(block.sweep for block in blocks[:1])
         _salvage(waiting, keeper)
         raise
 
@@ -91,7 +92,8 @@ def _keep(future: Future[Outcome], keeper: Keeper) -> None:
 def _take(outcome: Outcome, keeper: Keeper) -> bool:
     """Keeps what a block found; whether that is all of it."""
     where, about, rows, whole = outcome
-    keeper.host(where, about)
+    if rows:
+        keeper.host(where, about)
     for found in rows:
         keeper.row(found)
     return whole

@@ -14,7 +14,7 @@ from .cells import Cell, Effort
 from .errors import SweepInterrupted
 from .journal import Journal, read
 from .loads import ClosedLoop, Load
-from .plan import GRID, FIELDS, Plan
+from .plan import FIELDS, GRID, Plan
 from .progress import Progress
 from .rows import Row, row
 from .runs import execute
@@ -24,6 +24,8 @@ from .sweeps import Sweep
 __all__ = ["Block", "Keeper", "measure", "resume", "run_block", "sweep", "visit"]
 
 CLOSED = ClosedLoop()
+# Sweeps that were interrupted in this process: a pool may still hand it blocks of theirs.
+STOPPED: set[str] = set()
 LONGEST_WAIT = 30 * 86_400
 
 
@@ -46,6 +48,11 @@ class Block:
     effort: Effort
     seed: int
     wait: float
+
+    @property
+    def sweep(self) -> str:
+        """What the blocks of one sweep share."""
+        return self.key.partition("-")[0]
 
 
 @dataclass(slots=True)
@@ -142,16 +149,17 @@ def _side_by_side(block: Block, keeper: Keeper) -> None:
 def run_block(block: Block) -> tuple[str, dict[str, Any], list[Row], bool]:
     """Runs a block elsewhere, with the host to itself: the host's name, what is known of it, the rows, whether all."""
     rows: list[Row] = []
-    where = host.name()
-    whole = True
-    with lock.measuring(block.wait):
-        about = host.host()
-        try:
+    where, about = host.name(), {}
+    try:
+        with lock.measuring(block.wait):
+            about = host.host()
             for place in block.visits:
+                if block.sweep in STOPPED:
+                    break
                 rows.append(_found(block, place, where))
-        except KeyboardInterrupt:
-            whole = False
-    return where, about, rows, whole
+    except KeyboardInterrupt:
+        STOPPED.add(block.sweep)
+    return where, about, rows, len(rows) == len(block.visits)
 
 
 def _found(block: Block, place: Visit, where: str) -> Row:

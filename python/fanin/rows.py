@@ -44,10 +44,11 @@ def tabulate(rows: Sequence[Row]) -> Columns:
 def rates(columns: Mapping[str, Sequence[Any]]) -> Columns:
     """The columns that follow from others; None for a run that did not deliver."""
     messages, size, time = columns["delivered"], columns["bytes"], columns["deliver_ns"]
+    pairs = list(zip(messages, time, strict=True))
     return {
-        "nanoseconds_per_message": tuple(map(_ratio, time, messages)),
-        "messages_per_second": tuple(map(_rate, messages, time)),
-        "bytes_per_second": tuple(map(_rate, size, time)),
+        "nanoseconds_per_message": tuple([t / n if t is not None and n else None for n, t in pairs]),
+        "messages_per_second": tuple([n / (t / 1e9) if t else None for n, t in pairs]),
+        "bytes_per_second": tuple([n / (t / 1e9) if t else None for n, t in zip(size, time, strict=True)]),
     }
 
 
@@ -73,11 +74,3 @@ def timeless(status: Iterable[str], produce: Iterable[Any], deliver: Iterable[An
         if times.count(None) != (0 if word == "ok" else 2):
             return number
     return None
-
-
-def _ratio(time: int | None, messages: int) -> float | None:
-    return None if time is None or not messages else time / messages
-
-
-def _rate(amount: int, time: int | None) -> float | None:
-    return None if not time else amount / (time / 1e9)

@@ -158,12 +158,14 @@ class Sweep:
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame`; whole numbers that can be missing are `Int64`. Needs `fanin[frames]`."""
         pandas = need("pandas", "frames")
-        columns = {
-            name: pandas.array(values, dtype="Int64") if KINDS[name] == "int | None" else values
-            for name, values in self._all().items()
-        }
-        kinds = {name: PANDAS[kind.partition(" ")[0]] for name, kind in KINDS.items() if kind != "int | None"}
-        return pandas.DataFrame({n: pandas.Series(v, dtype=kinds.get(n)) for n, v in columns.items()}, copy=False)
+        from numpy import array
+
+        def column(kind: str, values: tuple[Any, ...]) -> Any:
+            if kind == "int | None":
+                return pandas.array(values, dtype="Int64")
+            return array(values, dtype=PANDAS[kind.partition(" ")[0]])
+
+        return pandas.DataFrame({name: column(KINDS[name], values) for name, values in self._all().items()}, copy=False)
 
     def to_polars(self) -> Any:
         """A `polars.DataFrame`. Needs `fanin[frames]`."""
