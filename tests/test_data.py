@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -24,7 +24,7 @@ Make = Callable[..., fanin.Sweep]
 class Shelf:
     """Columns of every type, with holes."""
 
-    kinds = {
+    kinds: ClassVar = {
         "whole": "int",
         "hole": "int | None",
         "none": "int | None",
@@ -314,7 +314,7 @@ def test_a_packed_column_is_not_trusted(make_sweep: Make, tmp_path: Path, column
     path = tmp_path / "sweep.json"
     content = make_sweep(rounds=1).to_json()
     path.write_text(json.dumps(content | {"columns": content["columns"] | {"proof": column}}))
-    with pytest.raises(fanin.PlanError, match="proof|length"):
+    with pytest.raises(fanin.PlanError, match=r"proof|length"):
         fanin.Sweep.load(path)
     path.write_text(json.dumps(content | {"columns": content["columns"] | {"proof": {"same": "exact"}}}))
     assert set(fanin.Sweep.load(path).column("proof")) == {"exact"}
@@ -324,7 +324,7 @@ def test_a_position_is_never_packed(make_sweep: Make, tmp_path: Path) -> None:
     path = tmp_path / "sweep.json"
     content = make_sweep(["swap/batch"], [1]).to_json()
     path.write_text(json.dumps(content | {"columns": content["columns"] | {"position": {"same": 0}}}))
-    with pytest.raises(fanin.PlanError, match="position|length"):
+    with pytest.raises(fanin.PlanError, match=r"position|length"):
         fanin.Sweep.load(path)
 
 

