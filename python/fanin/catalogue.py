@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from . import _format, _native
 
@@ -83,7 +82,6 @@ def _halves(strategy: Strategy) -> tuple[str, str]:
     return queue, write
 
 
-@cache
 def strategies() -> Strategies:
     """Every strategy that `run` and `sweep` know.
 
