@@ -30,7 +30,8 @@ def made_up_sweep(
     strategies: Sequence[str] = tuple(NS), producers: Sequence[int] = (1, 8, 64), rounds: int = 3, bad: Any = ()
 ) -> fanin.Sweep:
     """A sweep whose rounds are each a little slower than the last; `bad` names cells that did not deliver."""
-    from fanin.sweeps import _tabulate
+    from fanin.rows import row
+    from fanin.schedule import Visit
 
     rows = []
     for number in range(rounds):
@@ -39,8 +40,8 @@ def made_up_sweep(
             lost = {"status": "invalid", "lost": 1, "counterexample": "producer 0: message 3 is missing"}
             wrong = lost if (strategy, count) in bad else {}
             run = made_up_run(strategy, count, NS.get(strategy, 70) * (10 + number) // 10, **wrong)
-            rows.append((number, cell, cell, run))
-    return _tabulate(rows, 0, {"began": "now"})
+            rows.append(row(Visit(number, cell, cell), 0, "here", (0.5, None), run))
+    return fanin.Sweep.of(rows, {"began": "now", "hosts": {"here": {"cores": 2}}})
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_quick_answer_is_quick_and_says_what_it_left_out(monkeypatch: pytest.M
 
 def test_rounds_get_fewer_where_bursts_get_large() -> None:
     from fanin.answer import _rounds
-    from fanin.plan import AXES, Cell
+    from fanin.cells import AXES, Cell
 
     def rounds(producers: int, quick: bool = False) -> int:
         fields: dict[str, Any] = dict.fromkeys(AXES, 0) | {"producers": producers, "messages": 1000}

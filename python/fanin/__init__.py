@@ -25,10 +25,16 @@ TYPE_CHECKING = False
 __all__ = [
     "AddressError",
     "Article",
+    "ClosedLoop",
+    "DryRun",
     "FaninError",
     "Forked",
+    "HostBusy",
+    "JournalError",
     "MissingExtra",
     "NotDelivered",
+    "OpenLoop",
+    "Plan",
     "PlanError",
     "Run",
     "Server",
@@ -39,8 +45,12 @@ __all__ = [
     "Table",
     "__version__",
     "article",
+    "closed_loop",
+    "concat",
+    "open_loop",
     "published",
     "replay",
+    "resume",
     "run",
     "run_async",
     "strategies",
@@ -50,19 +60,38 @@ __all__ = [
 if TYPE_CHECKING:
     from .answer import Article, article, published, replay
     from .catalogue import Strategies, Strategy, strategies
-    from .errors import AddressError, FaninError, Forked, MissingExtra, NotDelivered, PlanError, SweepInterrupted
+    from .dry_run import DryRun
+    from .errors import (
+        AddressError,
+        FaninError,
+        Forked,
+        HostBusy,
+        JournalError,
+        MissingExtra,
+        NotDelivered,
+        PlanError,
+        SweepInterrupted,
+    )
+    from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
+    from .measure import resume, sweep
+    from .plan import Plan
     from .runs import Run, run, run_async
     from .server import Server
-    from .sweeps import Sweep, sweep
+    from .sweeps import Sweep, concat
     from .table import Table
 else:
     _HOMES = {
         "answer": "Article article published replay",
         "catalogue": "Strategies Strategy strategies",
-        "errors": "AddressError FaninError Forked MissingExtra NotDelivered PlanError SweepInterrupted",
+        "dry_run": "DryRun",
+        "errors": "AddressError FaninError Forked HostBusy JournalError MissingExtra NotDelivered PlanError"
+        " SweepInterrupted",
+        "loads": "ClosedLoop OpenLoop closed_loop open_loop",
+        "measure": "resume sweep",
+        "plan": "Plan",
         "runs": "Run run run_async",
         "server": "Server",
-        "sweeps": "Sweep sweep",
+        "sweeps": "Sweep concat",
         "table": "Table",
     }
 

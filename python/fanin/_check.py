@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Any
 
 from .errors import PlanError
 
-__all__ = ["axis", "distinct", "integer", "nanoseconds", "one_of", "refuse", "word"]
+__all__ = ["axis", "distinct", "integer", "nanoseconds", "one_of", "real", "refuse", "seconds", "word"]
 
 LONGEST_SECONDS = 86_400
+LONGEST_SPAN = 7 * LONGEST_SECONDS
 LONGEST_AXIS = 10_000
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
+_UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
 def refuse(name: str, value: object, allowed: str) -> PlanError:
@@ -45,6 +49,30 @@ def nanoseconds(name: str, value: object, *, above_zero: bool = False) -> int:
         raise problem
     whole = round(seconds * 1e9)
     return max(whole, 1) if above_zero else whole
+
+
+def real(name: str, value: object, high: float, unit: str) -> float:
+    """A number above 0, up to `high`."""
+    problem = refuse(name, value, f"allowed are numbers above 0, up to {high:g} {unit}")
+    if isinstance(value, (bool, str)) or not hasattr(type(value), "__float__"):
+        raise problem
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise problem from None
+    if not 0 < number <= high:
+        raise problem
+    return number
+
+
+def seconds(name: str, value: object) -> float:
+    """A span of time: seconds as a number, or words such as `90s`, `2min`, `1.5h`."""
+    if not isinstance(value, str):
+        return real(name, value, LONGEST_SPAN, "seconds")
+    found = _SPAN.fullmatch(value.strip())
+    if not found:
+        raise refuse(name, value, "allowed are seconds, or a number with s, min or h, such as '2min'")
+    return real(name, float(found[1]) * _UNITS[found[2]], LONGEST_SPAN, "seconds")
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> str:

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _check, _format, _native, plan, store
+from . import _check, _format, _native, store
+from .cells import MOST_MESSAGES, MOST_PRODUCERS, Cell, effort, grid, points
 from .errors import MissingExtra
+from .measure import visit
 from .progress import Progress
 from .ratios import Spread
-from .sweeps import Sweep, schedule, visit
+from .schedule import schedule
+from .sweeps import Sweep
 from .table import Table
 
 if TYPE_CHECKING:
@@ -150,7 +153,7 @@ class Article:
 
     def to_json(self) -> dict[str, Any]:
         """What `save` writes to `article.json`."""
-        content = {"format": "fanin article", "version": 1, "meta": self.sweep.meta, "notes": list(self.notes)}
+        content = {"format": "fanin article", "version": 1, "meta": self.sweep.metadata, "notes": list(self.notes)}
         return content | self.to_dicts() | {"replays": self.replays.to_dicts()}
 
     def save(self, directory: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -227,7 +230,7 @@ def replay(
     """
     counts = _counts(workers)
     times = _check.integer("repeats", repeats, 1, 1000)
-    each = _check.integer("messages", messages, 1, plan.MOST_MESSAGES)
+    each = _check.integer("messages", messages, 1, MOST_MESSAGES)
     with Progress(len(DESIGNS) * len(counts) * times, show=progress) as bar:
         return _replay(counts, each, times, bar)
 
@@ -272,18 +275,18 @@ def article(
         ['producers', 'batching', 'batching_lowest', 'batching_highest']
     """
     counts = _counts((QUICK_WORKERS if quick else WORKERS) if workers is None else workers)
-    cells = plan.grid({"strategies": strategies, "producers": counts, "messages": messages, "server": server} | _PLAIN)
+    cells = grid({"strategies": strategies, "producers": counts, "messages": messages, "server": server} | _PLAIN)
     kept = [
         cell
         for cell in cells
         if not (quick and cell.strategy.startswith("async-swap/") and cell.producers > QUICK_ASYNC)
     ]
     visits = [_rounds(cell, rounds, quick) for cell in kept]
-    order = schedule(visits, _check.integer("seed", seed, 0, 2**63 - 1))
+    order = schedule(visits, _check.integer("seed", seed, 0, 2**63 - 1), points(kept))
     repeats = max(visits)
     with Progress(len(DESIGNS) * len(counts) * repeats + sum(visits), show=progress) as bar:
         replays = _replay(counts, kept[0].messages, repeats, bar)
-        sweep = visit(kept, order, plan.effort(1, MIN_SECONDS, TIMEOUT), seed, bar)
+        sweep = visit(kept, order, effort(1, MIN_SECONDS, TIMEOUT), seed, bar)
     return Article(replays, sweep, tuple(_notes(cells, kept, visits)))
 
 
@@ -299,21 +302,19 @@ _PLAIN = {
 
 
 def _counts(workers: int | Sequence[int]) -> tuple[int, ...]:
-    counts = tuple(
-        _check.integer("workers", count, 1, plan.MOST_PRODUCERS) for count in _check.axis("workers", workers)
-    )
+    counts = tuple(_check.integer("workers", count, 1, MOST_PRODUCERS) for count in _check.axis("workers", workers))
     _check.distinct("workers", counts)
     return counts
 
 
-def _rounds(cell: plan.Cell, asked: int | None, quick: bool) -> int:
+def _rounds(cell: Cell, asked: int | None, quick: bool) -> int:
     if asked is not None:
         return _check.integer("rounds", asked, 1, 1000)
     burst = cell.producers * cell.messages
     return 5 if burst <= (100_000 if quick else 1_000_000) else 3 if burst <= 4_000_000 else 2
 
 
-def _notes(cells: Sequence[plan.Cell], kept: Sequence[plan.Cell], visits: Sequence[int]) -> Iterable[str]:
+def _notes(cells: Sequence[Cell], kept: Sequence[Cell], visits: Sequence[int]) -> Iterable[str]:
     most = max(visits)
     fewer: dict[int, set[int]] = {}
     for cell, times in zip(kept, visits, strict=True):

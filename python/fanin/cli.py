@@ -15,7 +15,7 @@ OK, NOT_DELIVERED, BAD_ARGUMENT, SYSTEM, INTERRUPTED, PIPE = 0, 1, 2, 3, 130, 14
 CODES = """exit codes:
   0    done; every message arrived exactly once and in order
   1    a run did not deliver
-  2    an argument is wrong; nothing was started
+  2    an argument, a plan or a journal is wrong; nothing was started
   3    the system refused: a port in use, a file that cannot be written, a package that is not installed
   130  Ctrl-C
   141  the reader of a pipe went away"""
@@ -56,7 +56,7 @@ def _guarded(options: argparse.Namespace) -> int:
         raise
     except errors.SweepInterrupted as stop:
         return _interrupted(options, stop)
-    except errors.PlanError as error:
+    except (errors.PlanError, errors.JournalError) as error:
         return _say(str(error), BAD_ARGUMENT)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
@@ -97,16 +97,31 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from .sweeps import sweep
-
     if options.plot:
         from .plot import figure_class
 
         figure_class()
-    how = {"rounds": options.rounds, "seed": options.seed, "progress": options.progress}
-    result = sweep(options.strategies, **_knobs(options), **how)
+    plan = _plan(options)
+    if options.dry_run:
+        dry = plan.dry_run()
+        _print(options, dry.to_json, lambda: repr(dry))
+        return OK
+    result = plan.run(journal=options.journal, resume=options.resume, progress=options.progress)
     _sweep_out(options, result)
     return OK if result.delivered else NOT_DELIVERED
+
+
+def _plan(options: argparse.Namespace) -> Any:
+    """The plan in the file that was named, or the one that the options describe."""
+    from .errors import PlanError
+    from .plan import Plan
+
+    if not str(options.strategies).endswith(".toml"):
+        return Plan(options.strategies, **{name: getattr(options, name) for name in (*KNOBS, *OFTEN)})
+    given = [name for name in (*KNOBS, *OFTEN) if getattr(options, name) is not _SWEEP[name]]
+    if given:
+        raise PlanError(f"--{given[0].replace('_', '-')}: the plan in {options.strategies} brings its own")
+    return Plan.read(options.strategies)
 
 
 def _sweep_out(options: argparse.Namespace, result: Any) -> None:
@@ -169,6 +184,7 @@ def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Cal
 
 LOAD = ("producers", "messages", "payload", "capacity", "work", "delay", "server", "producers_as", "actor", "threads")
 KNOBS = (*LOAD, "bursts", "min_seconds", "timeout")
+OFTEN = ("rounds", "budget", "seed")
 
 
 def _knobs(options: argparse.Namespace) -> dict[str, Any]:
@@ -211,11 +227,27 @@ def _run_arguments(parser: Parser) -> None:
 
 
 def _sweep_arguments(parser: Parser) -> None:
-    parser.add_argument("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch")
+    add = parser.add_argument
+    add("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch; or a plan's file: plan.toml")
     _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
-    _rounds(parser, 5, "how often each cell is visited; default: 5")
-    parser.add_argument("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
-    parser.add_argument("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
+    _rounds(parser, 5, "how often each cell is visited, or auto: as often as the budget holds; default: 5", _often)
+    add("--budget", metavar="TIME", help="the time to spend, such as 90s or 2min; default: as long as the rounds take")
+    add("--journal", metavar="FILE", help="keep each run in FILE as it ends, one JSON line a run")
+    add("--resume", action="store_true", help="finish what the journal holds")
+    add("--dry-run", action="store_true", help="only show what would be run, what is left out, and how long it takes")
+    add("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
+    add("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
+    _SWEEP.update({name: parser.get_default(name) for name in (*KNOBS, *OFTEN)})
+
+
+_SWEEP: dict[str, Any] = {}  # what the options of `sweep` are unless they are given
+
+
+def _often(text: str) -> Any:
+    return text if text == "auto" else int(text)
+
+
+_often.__name__ = "number"
 
 
 def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_seconds: float) -> None:
@@ -266,8 +298,8 @@ def _shown(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _rounds(parser: Parser, default: int | None, about: str) -> None:
-    parser.add_argument("--rounds", type=int, default=default, metavar="N", help=about)
+def _rounds(parser: Parser, default: int | None, about: str, kind: Callable[[str], Any] = int) -> None:
+    parser.add_argument("--rounds", type=kind, default=default, metavar="N", help=about)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="what the order of the rounds is drawn from")
     parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="a bar on stderr; default: on a terminal"

@@ -3,6 +3,8 @@
 ```text
 FaninError
 ├── PlanError         ValueError         an argument is wrong; nothing was started
+├── JournalError      ValueError         a journal holds something else than what it should
+├── HostBusy          TimeoutError       another sweep kept the host for longer than one would wait
 ├── NotDelivered      —                  a run lost, doubled, reordered or changed a message
 ├── SweepInterrupted  KeyboardInterrupt  Ctrl-C; the runs that had ended are in `.sweep`
 ├── AddressError      OSError            an address cannot be listened on or connected to
@@ -25,6 +27,8 @@ __all__ = [
     "AddressError",
     "FaninError",
     "Forked",
+    "HostBusy",
+    "JournalError",
     "MissingExtra",
     "NotDelivered",
     "PlanError",
@@ -38,6 +42,14 @@ class FaninError(Exception):
 
 class PlanError(FaninError, ValueError):
     """An argument is outside of what is allowed. The message names argument, value and what is; nothing was started."""
+
+
+class JournalError(FaninError, ValueError):
+    """A journal is no journal, is spoilt, holds another plan, or is being written by another sweep."""
+
+
+class HostBusy(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
+    """Another sweep measured on this host for longer than this one would wait for it."""
 
 
 class Forked(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake

@@ -1,160 +1,381 @@
-"""What is to be run: cells, the grid they form, and how long each is repeated; checked before anything runs."""
+"""A plan: which cells are run, how often, in which order, and what is left out and why.
+
+A plan is only data: frozen, hashable, and equal to what comes back from its file or from a pickle. Nothing runs before
+the whole of it has been checked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from itertools import product
-from typing import Any
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from . import _check, _native
-from .catalogue import strategies
+from . import _check, _format, cells, loads
+from .cells import Cell, Effort
 from .errors import PlanError
+from .loads import Load
 
-__all__ = ["AXES", "Cell", "Effort", "cell", "effort", "grid"]
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-MOST_PRODUCERS = 65_536
-LARGEST_PAYLOAD = 16 << 20
-MOST_MESSAGES = MOST_BURSTS = 2**32 - 1
-MOST_CELLS = 100_000
+    from .dry_run import DryRun
+    from .sweeps import Sweep
+
+__all__ = ["GRID", "Expansion", "LeftOut", "Plan", "expand"]
+
+# The axes of a plan, in the order in which they number the cells: the last one fastest. An axis is a field of `Plan`.
+GRID = (
+    "strategies", "producers", "messages", "payload", "capacity", "work", "delay", "server", "producers_as", "actor",
+    "threads", "load",
+)  # fmt: skip
+MOST_ROUNDS = 10_000
+MOST_RUNS = 1_000_000
+MOST_CASES = 1000
+DEFAULT_BUDGET = 60.0
+
+Case = tuple[tuple[str, tuple[Any, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One point of a grid.
+class LeftOut(NamedTuple):
+    """A cell that is not run.
 
     Attributes:
-        strategy: A name of `strategies()`.
+        cell: The cell.
+        reason: Why.
+    """
+
+    cell: Cell
+    reason: str
+
+
+class Expansion(NamedTuple):
+    """A plan's cells.
+
+    Attributes:
+        cells: What is run; a cell's number is its place here.
+        left_out: What is not, and why.
+    """
+
+    cells: tuple[Cell, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Plan:
+    """What is to be measured: a grid, extra cases, and how often and how long each cell is run.
+
+    Each axis is one value or a list of them, and is kept as a tuple. Cells that cannot be, such as a capacity for a
+    queue that has no bound, are left out and listed with the reason.
+
+    Args:
+        strategies: Names of `strategies()`.
         producers: How many send.
-        messages: How many each of them sends.
+        messages: How many each of them sends in a burst.
         payload: A message's size in bytes.
         capacity: The most bytes that the queue holds; None is no bound.
-        work_ns: CPU nanoseconds that a producer spends before each message.
-        delay_ns: Nanoseconds that a producer sleeps before each message.
-        server: `discard` or `echo`.
-        producers_as: `tasks` of the runtime, or operating-system `threads`.
-        actor: A `thread` of its own, or a `task` among the producers.
+        work: CPU nanoseconds that a producer spends before each message.
+        delay: Seconds that a producer sleeps before each message.
+        server: `"discard"` or `"echo"`.
+        producers_as: `"tasks"` or `"threads"`.
+        actor: `"thread"` or `"task"`.
         threads: The runtime's threads; None is one a core.
+        load: `closed_loop()` or `open_loop(…)`.
+        cases: Extra cells: each a mapping from axes to values or lists. What it does not name is every strategy of the
+            plan, and of the other axes the first value.
+        rounds: How often each cell is visited; `"auto"` is as often as the budget holds.
+        budget: The time to spend: seconds, or words such as `"2min"`. With a number of rounds it caps them; with
+            `"auto"` and no budget it is a minute. A calibration pass then decides.
+        min_seconds: A cell's burst is repeated until so many seconds are timed; it is never enlarged.
+        bursts: And at least so often.
+        timeout: Seconds after which one run is given up, with the status `timeout`; None is never.
+        seed: What the order of the rounds is drawn from.
+
+    Raises:
+        PlanError: An argument is wrong, or nothing is left to run.
+
+    Example:
+        >>> import fanin
+        >>> plan = fanin.Plan(["mpsc/batch", "swap/batch"], producers=[1, 8], capacity=[None, 4096], rounds=3)
+        >>> plan
+        <Plan: 6 cells, 3 rounds: 18 runs; 2 cells left out>
+        >>> fanin.Plan.from_toml(plan.to_toml()) == plan
+        True
     """
 
-    strategy: str
-    producers: int
-    messages: int
-    payload: int
-    capacity: int | None
-    work_ns: int
-    delay_ns: int
-    server: str
-    producers_as: str
-    actor: str
-    threads: int | None
-
-    def label(self) -> str:
-        """A few words for a progress bar."""
-        return f"{self.strategy} × {self.producers:,}"
-
-
-AXES = tuple(axis.name for axis in fields(Cell))
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How long a cell is run: bursts are repeated back to back, never enlarged.
-
-    Attributes:
-        bursts: At least so many bursts.
-        min_ns: And until so many nanoseconds have been timed.
-        timeout_ns: When a burst is given up; None is never.
-    """
-
+    strategies: tuple[str, ...]
+    producers: tuple[int, ...]
+    messages: tuple[int, ...]
+    payload: tuple[int, ...]
+    capacity: tuple[int | None, ...]
+    work: tuple[int, ...]
+    delay: tuple[float, ...]
+    server: tuple[str, ...]
+    producers_as: tuple[str, ...]
+    actor: tuple[str, ...]
+    threads: tuple[int | None, ...]
+    load: tuple[Load, ...]
+    cases: tuple[Case, ...]
+    rounds: int | Literal["auto"]
+    budget: float | None
+    min_seconds: float
     bursts: int
-    min_ns: int
-    timeout_ns: int | None
+    timeout: float | None
+    seed: int
+
+    def __init__(
+        self,
+        strategies: str | Sequence[str],
+        producers: int | Sequence[int] = (1, 8, 64, 512),
+        messages: int | Sequence[int] = 1000,
+        payload: int | Sequence[int] = 1,
+        *,
+        capacity: int | Sequence[int | None] | None = None,
+        work: int | Sequence[int] = 0,
+        delay: float | Sequence[float] = 0.0,
+        server: str | Sequence[str] = "discard",
+        producers_as: str | Sequence[str] = "tasks",
+        actor: str | Sequence[str] = "thread",
+        threads: int | Sequence[int | None] | None = None,
+        load: Load | Sequence[Load] = loads.ClosedLoop(),  # noqa: B008 - frozen, and without state
+        cases: Iterable[Any] = (),
+        rounds: int | Literal["auto"] = 5,
+        budget: float | str | None = None,
+        min_seconds: float = 0.05,
+        bursts: int = 1,
+        timeout: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        given: dict[str, Any] = {name: value for name, value in locals().items() if name != "self"}
+        for name, value in given.items():
+            object.__setattr__(self, name, _axis(name, value) if name in GRID else value)
+        object.__setattr__(self, "cases", _cases(cases, self))
+        for name in ("rounds", "budget", "seed"):
+            object.__setattr__(self, name, _how_often(name, given[name]))
+        _keep_effort(self, cells.effort(bursts, min_seconds, timeout))
+        _countable(self)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """What is run; a cell's number is its place here."""
+        return expand(self).cells
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What is not, each with the reason."""
+        return expand(self).left_out
+
+    @property
+    def effort(self) -> Effort:
+        """How long a cell is run, in the core's units."""
+        return cells.effort(self.bursts, self.min_seconds, self.timeout)
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of what is asked for: equal plans have equal ones, on every machine."""
+        from . import plan_file
+
+        return plan_file.digest(self)
+
+    def dry_run(self, calibrate: bool = True) -> DryRun:
+        """What would be run, in which order, what is left out and why, and how long it will take.
+
+        Args:
+            calibrate: Time some bursts first, for some seconds at most. Without, nothing runs, and the time is a lower
+                bound.
+
+        Raises:
+            PlanError: The budget does not hold one round.
+
+        Example:
+            >>> import fanin
+            >>> dry = fanin.Plan("swap/batch", producers=[1, 8], rounds=2).dry_run()
+            >>> len(dry.order()), dry.left_out
+            (4, ())
+        """
+        from . import dry_run
+
+        return dry_run.dry_run(self, calibrate)
+
+    def run(
+        self,
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: bool | None = None,
+        executor: Executor | None = None,
+        wait: float = 3600.0,
+    ) -> Sweep:
+        """Runs it; `sweep` documents the arguments.
+
+        Example:
+            >>> import fanin
+            >>> len(fanin.Plan("swap/batch", producers=[1, 8], rounds=2, min_seconds=0).run())
+            4
+        """
+        from .measure import measure
+
+        return measure(self, journal=journal, resume=resume, progress=progress, executor=executor, wait=wait)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain lists, words and numbers: what `from_dict`, a plan's file and a journal hold."""
+        from . import plan_file
+
+        return plan_file.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Plan:
+        """The plan that `to_dict` wrote.
+
+        Raises:
+            PlanError: The content is something else.
+        """
+        from . import plan_file
+
+        return plan_file.from_dict(content)
+
+    def to_toml(self) -> str:
+        """As TOML."""
+        from . import plan_file
+
+        return plan_file.to_toml(self)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Plan:
+        """The plan that a TOML text describes; a key that is not there has its default.
+
+        Raises:
+            PlanError: The text is no TOML, or no plan.
+        """
+        from . import plan_file
+
+        return plan_file.from_toml(text)
+
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Writes it as TOML, whole or not at all; returns the path."""
+        from . import store
+
+        return os.fspath(store.replace(path, self.to_toml()))
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Plan:
+        """The plan in a TOML file.
+
+        Raises:
+            PlanError: The file holds something else.
+            OSError: There is no such file, or it cannot be read.
+        """
+        from . import plan_file
+
+        return plan_file.load(path)
+
+    def __repr__(self) -> str:
+        kept, left_out = expand(self)
+        size = _format.plural(len(kept), "cell")
+        often = "rounds as the budget holds"
+        if self.rounds != "auto":
+            often = f"{_format.plural(self.rounds, 'round')}: {_format.plural(self.rounds * len(kept), 'run')}"
+        limit = f", at most {_format.seconds(self.budget)}" if self.budget else ""
+        left = f"; {_format.plural(len(left_out), 'cell')} left out" if left_out else ""
+        return f"<Plan: {size}, {often}{limit}{left}>"
 
 
-ONCE = Effort(bursts=1, min_ns=0, timeout_ns=None)
+FIELDS = tuple(field.name for field in fields(Plan))
 
 
-def cell(**arguments: Any) -> Cell:
-    """One checked cell from arguments as `run` takes them."""
-    return _possible(Cell(**{_FIELDS.get(name, name): _CHECKS[name](value) for name, value in arguments.items()}))
+@lru_cache(maxsize=4)
+def expand(plan: Plan) -> Expansion:
+    """The plan's cells, each once; what the core refuses is left out with its reason.
+
+    Raises:
+        PlanError: Nothing is left.
+    """
+    kept: dict[Cell, None] = {}
+    left: dict[Cell, str] = {}
+    for cell in _all_cells(plan):
+        if cell in kept or cell in left:
+            continue
+        reason = cells.refusal(cell)
+        if reason is None:
+            kept[cell] = None
+        else:
+            left[cell] = reason
+    if not kept:
+        raise PlanError(next(iter(left.values())))
+    return Expansion(tuple(kept), tuple(LeftOut(cell, reason) for cell, reason in left.items()))
 
 
-def effort(bursts: object, min_seconds: object, timeout: object) -> Effort:
-    """How long to run, checked."""
-    return Effort(
-        bursts=_check.integer("bursts", bursts, 1, MOST_BURSTS),
-        min_ns=_check.nanoseconds("min_seconds", min_seconds),
-        timeout_ns=None if timeout is None else _check.nanoseconds("timeout", timeout, above_zero=True),
-    )
+def _all_cells(plan: Plan) -> Iterable[Cell]:
+    yield from cells.combine({name: _core(name, getattr(plan, name)) for name in GRID if name != "load"})
+    for case in plan.cases:
+        named = dict(case)
+        values = {
+            name: named.get(name) or (getattr(plan, name) if name == "strategies" else getattr(plan, name)[:1])
+            for name in GRID
+            if name != "load"
+        }
+        yield from cells.combine({name: _core(name, points) for name, points in values.items()})
 
 
-def grid(axes: Mapping[str, Any]) -> tuple[Cell, ...]:
-    """The cells of every combination, the last axis fastest; each axis a value or a list of values."""
-    points = [_points(name, value) for name, value in axes.items()]
-    _countable(points)
-    names = [_FIELDS.get(name, name) for name in axes]
-    return tuple(_possible(Cell(**dict(zip(names, values, strict=True)))) for values in product(*points))
+def _core(name: str, points: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An axis in the core's units."""
+    return cells.axis(name, points) if name == "delay" else points
 
 
-def native(cell: Cell, effort: Effort) -> dict[str, Any]:
-    """Both, as the native `run` takes them."""
-    return asdict(cell) | asdict(effort)
+def _axis(name: str, value: object) -> tuple[Any, ...]:
+    """An axis as a plan keeps it: checked, in the caller's units."""
+    if name == "load":
+        return _loads(value)
+    points = cells.axis(name, value)
+    return tuple(point / 1e9 for point in points) if name == "delay" else points
 
 
-def _points(name: str, value: object) -> tuple[Any, ...]:
-    points = tuple(_CHECKS[name](point) for point in _check.axis(name, value))
-    _check.distinct(name, points)
-    if name == "threads" and len(points) > 1 and None in points:
-        raise _check.refuse(
-            name, value, "allowed beside other values are numbers; None is one of those by another name"
-        )
+def _loads(value: object) -> tuple[Load, ...]:
+    values = (value,) if isinstance(value, Mapping) else _check.axis("load", value)
+    points = tuple(loads.load(point) for point in values)
+    _check.distinct("load", points)
+    for point in points:
+        if isinstance(point, loads.OpenLoop):
+            raise _check.refuse("load", point, "allowed is closed_loop(): this core paces no load yet")
     return points
 
 
-def _countable(points: list[tuple[Any, ...]]) -> None:
-    cells = 1
-    for axis in points:
-        cells *= len(axis)
-    if cells > MOST_CELLS:
-        raise PlanError(f"a grid of {cells:,} cells: allowed are up to {MOST_CELLS:,}")
+def _cases(value: object, plan: Plan) -> tuple[Case, ...]:
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise _check.refuse("cases", value, "allowed is a list of mappings from axes to values")
+    cases = tuple(_case(case) for case in value)
+    if len(cases) > MOST_CASES:
+        raise PlanError(f"cases: allowed are up to {MOST_CASES:,}; here are {len(cases):,}")
+    return cases
 
 
-def _possible(cell: Cell) -> Cell:
-    """What the arguments must hold together, and what this machine can hold, the core knows."""
-    _native.check(**native(cell, ONCE))
-    return cell
+def _case(value: object) -> Case:
+    if isinstance(value, tuple):
+        value = dict(value)
+    if not isinstance(value, Mapping) or not value:
+        raise _check.refuse("cases", value, "allowed is a list of mappings from axes to values")
+    named = {("strategies" if name == "strategy" else name): points for name, points in value.items()}
+    return tuple((_check.one_of("cases", name, GRID), _axis(name, points)) for name, points in sorted(named.items()))
 
 
-def _strategy(name: str) -> Callable[[object], str]:
-    return lambda value: _check.one_of(name, value, strategies().names)
+def _how_often(name: str, value: object) -> object:
+    if name == "budget":
+        return None if value is None else _check.seconds(name, value)
+    if name == "seed":
+        return _check.integer(name, value, 0, 2**63 - 1)
+    return (
+        _check.one_of(name, value, ("auto",)) if isinstance(value, str) else _check.integer(name, value, 1, MOST_ROUNDS)
+    )
 
 
-def _integer(
-    name: str, low: int, high: int, unit: str = "", *, optional: bool = False
-) -> Callable[[object], int | None]:
-    def check(value: object) -> int | None:
-        return None if optional and value is None else _check.integer(name, value, low, high, unit)
-
-    return check
+def _keep_effort(plan: Plan, effort: Effort) -> None:
+    object.__setattr__(plan, "bursts", effort.bursts)
+    object.__setattr__(plan, "min_seconds", effort.min_ns / 1e9)
+    object.__setattr__(plan, "timeout", None if effort.timeout_ns is None else effort.timeout_ns / 1e9)
 
 
-def _word(name: str, *words: str) -> Callable[[object], str]:
-    return lambda value: _check.one_of(name, value, words)
-
-
-_CHECKS: dict[str, Callable[[object], Any]] = {
-    "strategy": _strategy("strategy"),
-    "strategies": _strategy("strategies"),
-    "producers": _integer("producers", 1, MOST_PRODUCERS),
-    "messages": _integer("messages", 1, MOST_MESSAGES),
-    "payload": _integer("payload", 1, LARGEST_PAYLOAD, "bytes"),
-    "capacity": _integer("capacity", 1, 2**62, "bytes, or None", optional=True),
-    "work": _integer("work", 0, 10**12, "CPU nanoseconds"),
-    "delay": lambda value: _check.nanoseconds("delay", value),
-    "server": _word("server", "discard", "echo"),
-    "producers_as": _word("producers_as", "tasks", "threads"),
-    "actor": _word("actor", "thread", "task"),
-    "threads": _integer("threads", 1, 1024, "or None", optional=True),
-}
-_FIELDS = {"strategies": "strategy", "work": "work_ns", "delay": "delay_ns"}
+def _countable(plan: Plan) -> None:
+    runs = len(expand(plan).cells) * (1 if plan.rounds == "auto" else plan.rounds)
+    if runs > MOST_RUNS:
+        raise PlanError(f"a plan of {runs:,} runs: allowed are up to {MOST_RUNS:,}")

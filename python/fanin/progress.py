@@ -15,13 +15,20 @@ __all__ = ["Progress", "wanted"]
 
 
 class Progress:
-    """A bar over `total` steps, as a context manager."""
+    """A bar over `total` steps, as a context manager; `start` says the total where it is not known before."""
 
-    def __init__(self, total: int, *, show: bool | None = None) -> None:
+    def __init__(self, total: int = 0, *, show: bool | None = None) -> None:
         self._bar = _bar(total) if wanted(show) else None
 
     def __enter__(self) -> Self:
         return self
+
+    def start(self, total: int, done: int = 0) -> None:
+        """Begins anew, with some steps done before: those say nothing of how long the others take."""
+        if self._bar is not None:
+            self._bar.reset(total)
+            self._bar.initial = self._bar.n = self._bar.last_print_n = done
+            self._bar.refresh()
 
     def now(self, label: str) -> None:
         """Says what is running."""
@@ -49,29 +56,37 @@ class Line:
     """The plain bar: the part of tqdm's interface that is used here."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._done, self._label = total, 0, ""
-        self._start, self._width = time.monotonic(), 0
+        self._total, self._label, self._start, self._width = total, "", time.monotonic(), 0
+        self.n = self.initial = self.last_print_n = 0
+
+    def reset(self, total: int) -> None:
+        """Begins anew."""
+        self._total, self._start = total, time.monotonic()
+        self.n = 0
 
     def set_postfix_str(self, label: str) -> None:
         """Says what is running."""
         self._label = label
-        self._draw()
+        self.refresh()
 
     def update(self, steps: int) -> None:
         """So many more are done."""
-        self._done += steps
-        self._draw()
+        self.n += steps
+        self.refresh()
 
     def close(self) -> None:
         """Wipes the line."""
         self._write("")
 
-    def _draw(self) -> None:
-        left = f", {_clock(self._left())} left" if self._done else ""
-        self._write(f"{self._done}/{self._total} runs{left}: {self._label}")
+    def refresh(self) -> None:
+        """Draws it."""
+        left = f", {_clock(self._left())} left" if self.n > self.initial else ""
+        done = f"{self.n}/{self._total} runs" if self._total else "no runs yet"
+        self._write(f"{done}{left}: {self._label}")
 
     def _left(self) -> float:
-        return (time.monotonic() - self._start) / self._done * (self._total - self._done)
+        made = self.n - self.initial
+        return (time.monotonic() - self._start) / made * (self._total - self.n)
 
     def _write(self, text: str) -> None:
         sys.stderr.write(f"\r{text.ljust(self._width)}" if text else f"\r{' ' * self._width}\r")

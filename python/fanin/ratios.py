@@ -1,7 +1,7 @@
 """What a sweep's rounds say together: medians with their spread, and ratios paired by round.
 
-Two runs are compared only within one round, where they ran minutes closer than two medians would: what slowed the
-machine then slowed both.
+Two runs are compared only within one round and on one host, where they ran within moments: what slowed the machine then
+slowed both.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._check import one_of
+from .cells import AXES
 from .errors import PlanError
-from .plan import AXES
 from .table import Table
 
 if TYPE_CHECKING:
@@ -46,12 +46,11 @@ def paired(sweep: Sweep, strategy: str, over: str) -> dict[tuple[Any, ...], list
     Rounds in which either did not deliver have none.
     """
     points = _points(sweep)
-    times = dict(
-        zip(zip(sweep.column("strategy"), points, sweep.column("round"), strict=True), _speeds(sweep), strict=True)
-    )
+    places = zip(sweep.column("round"), sweep.column("host"), strict=True)
+    times = dict(zip(zip(sweep.column("strategy"), points, places, strict=True), _speeds(sweep), strict=True))
     ratios: dict[tuple[Any, ...], list[float]] = {}
-    for (name, point, round_), mine in times.items():
-        theirs = times.get((over, point, round_))
+    for (name, point, place), mine in times.items():
+        theirs = times.get((over, point, place))
         if name == strategy:
             ratios.setdefault(point, []).extend([theirs / mine] if mine and theirs else [])
     return ratios

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from . import _format, _native
+from .cells import Cell, Effort, cell, effort, native
 from .errors import Forked, NotDelivered
-from .plan import Cell, Effort, cell, effort, native
 
 __all__ = ["Run", "run", "run_async"]
 

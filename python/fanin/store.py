@@ -1,74 +1,133 @@
-"""A sweep as JSON: columns, not rows, so that it stays small and loads fast. What is read is checked, not trusted."""
+"""A sweep as JSON: columns, not rows, so that it stays small and loads fast. What is read is checked, not trusted.
+
+A column is a list. Where that is shorter, one that holds a single value is `{"same": value}`, and one of few words is
+`{"words": [word, …], "at": [number, …]}`. `position` is always a list: it says how many rows there are.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import PlanError
+from .rows import STORED, Columns, problem, timeless
 
-__all__ = ["read", "write"]
+__all__ = ["document", "read", "replace", "strict_json", "write"]
 
 FORMAT = "fanin sweep"
-VERSION = 1
+VERSION = 2
+MOST_WORDS = 1000
 
 
-def document(columns: dict[str, tuple[Any, ...]], meta: dict[str, str]) -> dict[str, Any]:
-    """What goes into the file."""
-    return {"format": FORMAT, "version": VERSION, "meta": meta, "columns": columns}
+def document(columns: Columns, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A sweep as a dict, every column a list."""
+    return {"format": FORMAT, "version": VERSION, "meta": metadata, "columns": columns}
+
+
+def packed(columns: Columns, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in short, for a file."""
+    return document(
+        {name: values if name == "position" else _packed(values) for name, values in columns.items()}, metadata
+    )
 
 
 def write(path: str | os.PathLike[str], content: dict[str, Any]) -> Path:
-    """Writes JSON beside the target and then moves it there, so that a torn file never stands under the name."""
+    """Writes JSON, whole or not at all."""
+    return replace(path, json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n")
+
+
+def replace(path: str | os.PathLike[str], text: str) -> Path:
+    """Writes beside the target and then moves it there, so that a torn file never stands under the name."""
     target = Path(path)
     part = target.with_name(f".{target.name}.part")
     try:
-        part.write_text(json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     return target
 
 
-def read(path: str | os.PathLike[str], kinds: dict[str, str]) -> tuple[dict[str, tuple[Any, ...]], dict[str, str]]:
-    """Columns and metadata from a file that `write` wrote; `kinds` names every column and the type it must have."""
+def read(path: str | os.PathLike[str], content: bytes) -> tuple[Columns, dict[str, Any]]:
+    """Columns and metadata from what `write` wrote; `path` is for the message when something else did."""
     try:
-        content = json.loads(Path(path).read_bytes())
-    except (ValueError, RecursionError) as error:
+        whole = strict_json(content)
+    except ValueError as error:
         raise _bad(path, f"it is no JSON ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise _bad(path, "it is no sweep")
-    if content.get("version") != VERSION:
-        raise _bad(path, f"its version is {content.get('version')!r}, this fanin reads {VERSION}")
-    columns, meta = content.get("columns"), content.get("meta")
-    if not isinstance(columns, dict) or set(columns) != set(kinds):
+    if whole.get("version") != VERSION:
+        raise _bad(path, f"its version is {whole.get('version')!r}, this fanin reads {VERSION}")
+    stored, meta = whole.get("columns"), whole.get("meta")
+    if not isinstance(stored, dict) or set(stored) != set(STORED):
         raise _bad(path, "its columns are not those of a sweep")
-    if not isinstance(meta, dict) or not all(isinstance(value, str) for value in meta.values()):
-        raise _bad(path, "its meta is not made of words")
-    for name, kind in kinds.items():
-        _check_column(path, name, columns[name], kind)
-    if len({len(column) for column in columns.values()}) > 1:
+    if not isinstance(meta, dict):
+        raise _bad(path, "its meta is no table")
+    return _columns(path, stored), meta
+
+
+def strict_json(content: bytes | str) -> Any:
+    """JSON without the numbers that it does not have; ValueError for whatever is wrong with it."""
+    try:
+        return json.loads(content, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _columns(path: str | os.PathLike[str], stored: dict[str, Any]) -> Columns:
+    length = len(stored["position"]) if isinstance(stored["position"], list) else 0
+    columns: Columns = {}
+    for name in STORED:
+        values = _unpacked(stored[name], length)
+        if values is None:
+            raise _bad(path, f"its column {name} is not made of {STORED[name]}")
+        wrong = problem(name, values)
+        if wrong:
+            raise _bad(path, wrong)
+        columns[name] = tuple(values)
+    if {len(column) for column in columns.values()} != {length}:
         raise _bad(path, "its columns differ in length")
-    _check_rows(path, columns)
-    return {name: tuple(columns[name]) for name in kinds}, meta
+    late = timeless(columns["status"], columns["produce_ns"], columns["deliver_ns"])
+    if late is not None:
+        raise _bad(path, f"its row {late} has a time without delivery, or none with it")
+    return columns
 
 
-def _check_column(path: str | os.PathLike[str], name: str, values: object, kind: str) -> None:
-    base, _, optional = kind.partition(" | ")
-    types = {"str": str, "int": int}[base], *((type(None),) if optional else ())
-    if not isinstance(values, list) or not set(map(type, values)) <= set(types):
-        raise _bad(path, f"its column {name} is not made of {kind}")
-    if base == "int" and min((value for value in values if value is not None), default=0) < (name == "bursts"):
-        raise _bad(path, f"its column {name} has a number that is too small")
+def _packed(values: Sequence[Any]) -> Any:
+    distinct = dict.fromkeys(values) if len(values) > 1 and _short(values) else {}
+    if len(distinct) == 1:
+        return {"same": values[0]}
+    if len(distinct) <= MOST_WORDS and len(distinct) * 4 <= len(values) and isinstance(values[0], str):
+        at = {word: number for number, word in enumerate(distinct)}
+        return {"words": list(distinct), "at": [at[word] for word in values]}
+    return values
 
 
-def _check_rows(path: str | os.PathLike[str], columns: dict[str, list[Any]]) -> None:
-    timed = zip(columns["status"], columns["produce_ns"], columns["deliver_ns"], strict=True)
-    for row, (status, *times) in enumerate(timed):
-        if (status == "ok") == (None in times) or (status != "ok" and times != [None, None]):
-            raise _bad(path, f"its row {row} has a time without delivery, or none with it")
+def _short(values: Sequence[Any]) -> bool:
+    """Whether a look at all of them is worth it."""
+    return isinstance(values[0], str) or values[0] == values[-1]
+
+
+def _unpacked(stored: Any, length: int) -> Sequence[Any] | None:
+    if isinstance(stored, list):
+        return stored
+    if not isinstance(stored, dict):
+        return None
+    if set(stored) == {"same"}:
+        return (stored["same"],) * length
+    if set(stored) != {"words", "at"}:
+        return None
+    words, at = stored["words"], stored["at"]
+    if not isinstance(words, list) or not isinstance(at, list) or not at or set(map(type, at)) != {int}:
+        return None
+    return [words[number] for number in at] if min(at) >= 0 and max(at) < len(words) else None
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
 
 
 def _bad(path: str | os.PathLike[str], why: str) -> PlanError:

@@ -1,29 +1,26 @@
-"""Sweeps: a grid of cells, run in interleaved rounds, and the table that comes of it."""
+"""A sweep's table: one row a run, immutable, in columns; every other form of it is one method away."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _check, _format, _native, plan, ratios, store
+from . import _check, _format, journal, ratios, store
 from ._extras import need
-from .errors import SweepInterrupted
-from .plan import Cell, Effort
-from .progress import Progress
-from .runs import RATES, Run, execute
+from .cells import AXES
+from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, rates, tabulate
+from .runs import Run
 from .table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["Sweep", "concat"]
 
-MOST_ROUNDS = 10_000
-PLACE = {"round": "int", "position": "int", "cell": "int", "seed": "int"}
-STORED = PLACE | {f.name: str(f.type) for f in fields(Run)}
 SHOWN_ROWS = 60
 
 
@@ -31,17 +28,27 @@ SHOWN_ROWS = 60
 class Sweep:
     """An immutable table, one row a run, in the order in which they ran. `sweep()` makes it, and `Sweep.load`.
 
-    Columns: `round` and `position` (its place in the round) from 0, `cell` (its place in the plan), `seed`, the fields
-    of `Run`, and its rates, which are None unless the run's `status` is `"ok"`. Iterating gives the runs as `Run`.
+    Columns: `round` and `position` (its place in the round) from 0, `cell` (its place in the plan), `seed`, `host`,
+    `load_average` and `cpu_pressure` right before the run, the fields of `Run`, and its rates, which are None unless
+    the run's `status` is `"ok"`. Iterating gives the runs as `Run`.
+
+    It has `__arrow_c_stream__`: polars, pyarrow, duckdb and nanoarrow take it as it is.
 
     It is no `Mapping` on purpose: pandas would misread one without a word.
-
-    Attributes:
-        meta: The host and the build, and when it began.
     """
 
-    _stored: dict[str, tuple[Any, ...]]
-    meta: dict[str, str] = field(default_factory=dict)
+    _stored: Columns
+    _metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], metadata: Mapping[str, Any]) -> Sweep:
+        """A sweep of rows in the order of the stored columns."""
+        return cls(tabulate(rows), dict(metadata))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """When it began, the plan and what that left out, and under `hosts` what is known of each machine; a copy."""
+        return deepcopy(self._metadata)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -55,14 +62,13 @@ class Sweep:
             PlanError: There is no such column; the message lists them.
         """
         _check.one_of("column", name, self.columns)
-        return tuple(getattr(run, name) for run in self) if name in RATES else self._stored[name]
+        return rates(self._stored)[name] if name in RATES else self._stored[name]
 
     def __len__(self) -> int:
         return len(self._stored["round"])
 
     def __iter__(self) -> Iterator[Run]:
-        names = [name for name in self._stored if name not in PLACE]
-        return (Run(*values) for values in zip(*(self._stored[name] for name in names), strict=True))
+        return (Run(*values) for values in zip(*(self._stored[name] for name in _RUN), strict=True))
 
     @property
     def delivered(self) -> bool:
@@ -96,7 +102,11 @@ class Sweep:
             column = self.column(name)
             allowed = value if isinstance(value, (list, tuple, set, frozenset, range)) else (value,)
             keep = [row for row in keep if column[row] in allowed]
-        return Sweep({name: tuple(column[row] for row in keep) for name, column in self._stored.items()}, self.meta)
+        kept = {name: tuple([column[row] for row in keep]) for name, column in self._stored.items()}
+        return Sweep(kept, self._metadata)
+
+    def __add__(self, other: object) -> Sweep:
+        return concat([self, other]) if isinstance(other, Sweep) else NotImplemented
 
     def summary(self, over: str | None = None) -> Table:
         """One row a cell: ns a message and the ratio against a baseline, each with its spread over the rounds.
@@ -148,48 +158,63 @@ class Sweep:
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame`; whole numbers that can be missing are `Int64`. Needs `fanin[frames]`."""
         pandas = need("pandas", "frames")
-        types = {"str": "object", "str | None": "object", "int": "int64", "int | None": "Int64"}
-        columns = {
-            name: pandas.Series(values, dtype=types.get(STORED.get(name, ""), "float64"))
-            for name, values in self._all().items()
-        }
-        return pandas.DataFrame(columns)
+        from numpy import array
+
+        def column(kind: str, values: tuple[Any, ...]) -> Any:
+            if kind == "int | None":
+                return pandas.array(values, dtype="Int64")
+            return array(values, dtype=PANDAS[kind.partition(" ")[0]])
+
+        return pandas.DataFrame({name: column(KINDS[name], values) for name, values in self._all().items()}, copy=False)
 
     def to_polars(self) -> Any:
         """A `polars.DataFrame`. Needs `fanin[frames]`."""
-        polars = need("polars", "frames")
-        types = {"str": polars.String, "int": polars.Int64}
-        schema = {name: types.get(STORED.get(name, "").partition(" ")[0], polars.Float64) for name in self.columns}
-        return polars.DataFrame(self._all(), schema=schema)
+        return need("polars", "frames").DataFrame(self)
+
+    def to_arrow(self) -> Any:
+        """A `pyarrow.Table`. Needs `fanin[arrow]`."""
+        return need("pyarrow", "arrow").table(self)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The table as an Arrow C stream; another schema than its own cannot be had."""
+        from .arrow import stream
+
+        return stream(self._all(), KINDS)
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Writes it as JSON, whole or not at all; returns the path."""
-        return os.fspath(store.write(path, self.to_json()))
+        return os.fspath(store.write(path, store.packed(self._stored, self._metadata)))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sweep:
-        """Reads what `save` wrote.
+        """Reads what `save` wrote, or as much of a journal as there is.
 
         Raises:
             PlanError: The file holds something else.
+            JournalError: It is a journal, and spoilt.
             OSError: There is no such file, or it cannot be read.
         """
-        return cls(*store.read(path, STORED))
+        content = Path(path).read_bytes()
+        if journal.is_journal(content):
+            kept = journal.read(path, content)
+            return cls.of(sorted(kept.rows, key=lambda row: row[:2]), kept.metadata())
+        return cls(*store.read(path, content))
 
     def to_json(self) -> dict[str, Any]:
-        """What `save` writes, as a dict for `json.dumps`."""
-        return store.document(self._stored, self.meta)
+        """All of it as a dict for `json.dumps`, every column a list."""
+        return store.document(self._stored, self._metadata)
 
-    def _all(self) -> dict[str, tuple[Any, ...]]:
-        runs = list(self)
-        return self._stored | {name: tuple(getattr(run, name) for run in runs) for name in RATES}
+    def _all(self) -> Columns:
+        return self._stored | rates(self._stored)
 
     def _title(self) -> str:
         bad = sum(status != "ok" for status in self._stored["status"])
         verdict = f"{bad} NOT delivered" if bad else "all delivered"
         cells, rounds = (len(set(self._stored[name])) for name in ("cell", "round"))
         size = f"{_format.plural(cells, 'cell')}, {_format.plural(rounds, 'round')}"
-        return f"{_format.plural(len(self), 'run')}: {size}; {verdict}"
+        left = len(self._metadata.get("left_out") or ())
+        without = f"; {_format.plural(left, 'cell')} left out" if left else ""
+        return f"{_format.plural(len(self), 'run')}: {size}; {verdict}{without}"
 
     def __repr__(self) -> str:
         table = self.summary()
@@ -200,146 +225,64 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         table = self.summary()
-        return _format.html_table(table.columns, table.rows, f"{self._title()}. {table.title}")
+        hidden = len(table) - SHOWN_ROWS
+        more = f" ({_format.plural(hidden, 'row')} more: .summary())" if hidden > 0 else ""
+        return _format.html_table(table.columns, table.rows[:SHOWN_ROWS], f"{self._title()}. {table.title}{more}")
 
 
-def sweep(
-    strategies: str | Sequence[str],
-    producers: int | Sequence[int] = (1, 8, 64, 512),
-    messages: int | Sequence[int] = 1000,
-    payload: int | Sequence[int] = 1,
-    *,
-    rounds: int = 5,
-    seed: int = 0,
-    min_seconds: float = 0.05,
-    bursts: int = 1,
-    capacity: int | Sequence[int | None] | None = None,
-    work: int | Sequence[int] = 0,
-    delay: float | Sequence[float] = 0.0,
-    server: str | Sequence[str] = "discard",
-    producers_as: str | Sequence[str] = "tasks",
-    actor: str | Sequence[str] = "thread",
-    threads: int | Sequence[int | None] | None = None,
-    timeout: float | None = None,
-    progress: bool | None = None,
-) -> Sweep:
-    """Runs every combination of the arguments, in rounds that each visit all cells once, in an order from the seed.
+PANDAS = {"str": "object", "int": "int64", "float": "float64", "bool": "bool"}
+_RUN = tuple(name for name in STORED if name not in PLACE)
 
-    So what disturbs the machine for a while disturbs all alike. Each argument that `run` has too means the same here,
-    and may be a list: an axis of the grid. Everything is checked before anything runs.
+
+def concat(sweeps: Iterable[Sweep]) -> Sweep:
+    """Several sweeps as one: rows one after the other, rounds numbered on, equal cells under one number.
+
+    Runs of different sweeps are never of one round, so that no ratio is taken across.
 
     Args:
-        strategies: Names of `strategies()`.
-        producers: How many send.
-        messages: How many each of them sends in a burst.
-        payload: A message's size in bytes.
-        rounds: How often each cell is visited.
-        seed: What the order of the rounds is drawn from.
-        min_seconds: A cell's burst is repeated until so many seconds are timed: short cells do not resolve.
-        bursts: And at least so often.
-        capacity: The most bytes that the queue holds; None is no bound.
-        work: CPU nanoseconds that a producer spends before each message.
-        delay: Seconds that a producer sleeps before each message.
-        server: `"discard"` or `"echo"`.
-        producers_as: `"tasks"` or `"threads"`.
-        actor: `"thread"` or `"task"`.
-        threads: The runtime's threads; None is one a core.
-        timeout: Seconds after which one run is given up, with the status `timeout`; None is never.
-        progress: Whether to draw a bar on stderr; None does so on a terminal and in a notebook.
-
-    Returns:
-        A `Sweep`, one row a run. Runs that did not deliver are in it, with a status and no speed.
+        sweeps: At least one.
 
     Raises:
-        PlanError: An argument is wrong, or the grid is empty; nothing has run.
-        SweepInterrupted: Ctrl-C; the runs that had ended are in its `.sweep`.
+        PlanError: There is none, or something else among them.
 
     Example:
         >>> import fanin
-        >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], producers=[1, 8], rounds=3, min_seconds=0)
-        >>> len(sweep), sweep.delivered
-        (12, True)
-        >>> [row["strategy"] for row in sweep.summary(over="mpsc/batch")]
-        ['mpsc/batch', 'mpsc/batch', 'swap/batch', 'swap/batch']
+        >>> first = fanin.sweep("mpsc/batch", [1, 8], rounds=2, min_seconds=0)
+        >>> both = fanin.concat([first, fanin.sweep("swap/batch", [1, 8], rounds=2, min_seconds=0, seed=1)])
+        >>> len(both), both.column("round")
+        (8, (0, 0, 1, 1, 2, 2, 3, 3))
+        >>> (first + both).column("round")[-1]
+        5
     """
-    cells = plan.grid(
-        {
-            "strategies": strategies,
-            "producers": producers,
-            "messages": messages,
-            "payload": payload,
-            "capacity": capacity,
-            "work": work,
-            "delay": delay,
-            "server": server,
-            "producers_as": producers_as,
-            "actor": actor,
-            "threads": threads,
-        }
-    )
-    visits = _check.integer("rounds", rounds, 1, MOST_ROUNDS)
-    order = schedule([visits] * len(cells), _check.integer("seed", seed, 0, 2**63 - 1))
-    how_long = plan.effort(bursts, min_seconds, timeout)
-    with Progress(sum(map(len, order)), show=progress) as bar:
-        return visit(cells, order, how_long, seed, bar)
+    parts = list(sweeps)
+    if not parts or not all(isinstance(part, Sweep) for part in parts):
+        raise _check.refuse("sweeps", parts, "allowed is a list of at least one Sweep")
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: tuple(v for part in parts for v in part.column(name)) for name in STORED}
+    return Sweep(columns | {"round": _numbered_on(parts), "cell": _cells(columns)}, _joined(parts))
 
 
-def schedule(visits: Sequence[int], seed: int) -> list[list[int]]:
-    """The rounds, each a shuffled list of cells; `visits` says for each cell how many rounds it takes part in."""
-    from random import Random
-
-    rounds = []
-    for number in range(max(visits)):
-        cells = [cell for cell, times in enumerate(visits) if times > number]
-        Random(f"{seed}:{number}").shuffle(cells)
-        rounds.append(cells)
-    return rounds
+def _numbered_on(parts: Sequence[Sweep]) -> tuple[int, ...]:
+    numbers: list[int] = []
+    for part in parts:
+        rounds = part.column("round")
+        offset = max(numbers, default=-1) + 1 - min(rounds, default=0)
+        numbers += [number + offset for number in rounds]
+    return tuple(numbers)
 
 
-def visit(
-    cells: Sequence[Cell],
-    rounds: Sequence[Sequence[int]],
-    effort: Effort,
-    seed: int,
-    bar: Progress,
-) -> Sweep:
-    """Runs the rounds. Ctrl-C keeps what has ended."""
-    rows: list[tuple[int, int, int, Run]] = []
-    meta = host()
-    try:
-        for number, order in enumerate(rounds):
-            for position, cell in enumerate(order):
-                bar.now(cells[cell].label())
-                rows.append((number, position, cell, execute(cells[cell], effort)))
-                bar.step()
-    except KeyboardInterrupt as stop:
-        done = f"interrupted after {len(rows)} of {_format.plural(sum(map(len, rounds)), 'run')}; they are in .sweep"
-        raise SweepInterrupted(done, _tabulate(rows, seed, meta)) from stop
-    return _tabulate(rows, seed, meta)
+def _cells(columns: Columns) -> tuple[int, ...]:
+    """A number for each cell, in the order of first appearance in a plan."""
+    known: dict[tuple[Any, ...], int] = {}
+    keys = list(zip(*(columns[name] for name in AXES), strict=True))
+    for _, key in sorted(zip(columns["cell"], keys, strict=True), key=lambda pair: pair[0]):
+        known.setdefault(key, len(known))
+    return tuple(known[key] for key in keys)
 
 
-def host() -> dict[str, str]:
-    """The machine and the build, for whoever reads the numbers later."""
-    import platform
-
-    return {
-        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "cores": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
-        "fanin": _native.__version__,
-        **{f"build_{name}": value for name, value in _native.build_info().items()},
-    }
-
-
-def _tabulate(rows: Sequence[tuple[int, int, int, Run]], seed: int, meta: dict[str, str]) -> Sweep:
-    columns: dict[str, tuple[Any, ...]] = {
-        "round": tuple(row[0] for row in rows),
-        "position": tuple(row[1] for row in rows),
-        "cell": tuple(row[2] for row in rows),
-        "seed": (seed,) * len(rows),
-    }
-    runs = [row[3] for row in rows]
-    return Sweep(
-        columns | {name: tuple(getattr(run, name) for run in runs) for name in STORED if name not in PLACE}, meta
-    )
+def _joined(parts: Sequence[Sweep]) -> dict[str, Any]:
+    hosts: dict[str, Any] = {}
+    for part in parts:
+        hosts |= part.metadata.get("hosts") or {}
+    return {"parts": [{k: v for k, v in part.metadata.items() if k != "hosts"} for part in parts], "hosts": hosts}
