@@ -25,12 +25,16 @@ TYPE_CHECKING = False
 __all__ = [
     "AddressError",
     "Article",
+    "Checkup",
+    "Comparison",
+    "Explanation",
     "FaninError",
     "Forked",
     "MissingExtra",
     "NotDelivered",
     "PlanError",
     "Run",
+    "Scaling",
     "Server",
     "Strategies",
     "Strategy",
@@ -39,6 +43,7 @@ __all__ = [
     "Table",
     "__version__",
     "article",
+    "doctor",
     "published",
     "replay",
     "run",
@@ -53,6 +58,10 @@ if TYPE_CHECKING:
     from .errors import AddressError, FaninError, Forked, MissingExtra, NotDelivered, PlanError, SweepInterrupted
     from .runs import Run, run, run_async
     from .server import Server
+    from .stats.compare import Comparison
+    from .stats.explain import Explanation
+    from .stats.noise import Checkup, doctor
+    from .stats.scaling import Scaling
     from .sweeps import Sweep, sweep
     from .table import Table
 else:
@@ -62,6 +71,10 @@ else:
         "errors": "AddressError FaninError Forked MissingExtra NotDelivered PlanError SweepInterrupted",
         "runs": "Run run run_async",
         "server": "Server",
+        "stats.compare": "Comparison",
+        "stats.explain": "Explanation",
+        "stats.noise": "Checkup doctor",
+        "stats.scaling": "Scaling",
         "sweeps": "Sweep sweep",
         "table": "Table",
     }
