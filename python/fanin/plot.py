@@ -93,9 +93,14 @@ def figure_class() -> Any:
 
 def on(figure: Any, sweep: Sweep) -> Axes:
     """The sweep's default plot on a figure."""
-    axes = figure.add_subplot()
+    return lines(sweep, "nanoseconds_per_message", ax=empty(figure))
+
+
+def empty(figure: Any) -> Axes:
+    """Axes that fill a figure, laid out already: names at lines' ends need to know how much room there is."""
+    axes: Axes = figure.add_subplot()
     figure.canvas.draw()
-    return lines(sweep, "nanoseconds_per_message", ax=axes)
+    return axes
 
 
 def new_axes() -> Axes:

@@ -65,7 +65,7 @@ def _mark(axes: Axes, place: float, row: dict[str, Any]) -> None:
 def _steps(axes: Axes, found: Explanation, rows: list[dict[str, Any]]) -> None:
     """Bars that each begin where the last ended: on a logarithmic axis their lengths add to the whole."""
     names, start = dict(found.names) | {"whole": f"{found.strategy} over {found.over}"}, 1.0
-    reached = [1.0]
+    reached, ink = [1.0], axes.xaxis.label.get_color()
     for place, row in enumerate(rows):
         begin = 1.0 if row["cause"] == "whole" else start
         end, colour = begin * row["ratio"], COLOURS[row["cause"]]
@@ -74,8 +74,8 @@ def _steps(axes: Axes, found: Explanation, rows: list[dict[str, Any]]) -> None:
         axes.barh(
             place, abs(end - begin), left=min(begin, end), height=0.6, color=colour, alpha=0.85 if decided else 0.25
         )
-        axes.plot([low, high], [place, place], color=GREY, linewidth=1.6, solid_capstyle="butt")
-        axes.vlines([low, high], place - 0.12, place + 0.12, color=GREY, linewidth=1.6)
+        axes.plot([low, high], [place, place], color=ink, linewidth=1.4, solid_capstyle="butt")
+        axes.vlines([low, high], place - 0.12, place + 0.12, color=ink, linewidth=1.4)
         text = _format.interval(row["ratio"], row["low"], row["high"])
         said = text if decided else f"{text}, {row['verdict']}"
         axes.annotate(

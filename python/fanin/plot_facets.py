@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 PANEL_INCHES = (3.6, 4.2)
-LABELS_INCHES = 1.2
+LABELS_INCHES = 1.6
 
 
 def draw(sweep: Sweep, y: str, *, x: str, by: str, facet: str, axes: Sequence[Axes] | None = None) -> tuple[Axes, ...]:
@@ -53,9 +53,8 @@ def _one_scale(panels: Sequence[Axes], sweep: Sweep, y: str) -> None:
 
 
 def _panels(count: int) -> tuple[Axes, ...]:
+    """Panels side by side; the last is wider by the lines' names."""
     pyplot = need("matplotlib.pyplot", "plot")
-    wide = PANEL_INCHES[0] * count + LABELS_INCHES
-    _, axes = pyplot.subplots(
-        1, count, figsize=(wide, PANEL_INCHES[1]), sharey=True, layout="constrained", squeeze=False
-    )
-    return tuple(axes[0])
+    widths = [PANEL_INCHES[0]] * (count - 1) + [PANEL_INCHES[0] + LABELS_INCHES]
+    how = {"figsize": (sum(widths), PANEL_INCHES[1]), "layout": "constrained", "squeeze": False}
+    return tuple(pyplot.subplots(1, count, sharey=True, width_ratios=widths, **how)[1][0])

@@ -193,9 +193,12 @@ def _rest(cells: Cells, point: Point) -> Point:
 
 
 def _cores(sweep: Rows) -> int:
-    """As many as the host had that ran the sweep; where that is not known, as this one has."""
-    said = str(getattr(sweep, "meta", {}).get("cores", ""))
-    return int(said) if said.isdecimal() else host.cores()
+    """As many as the hosts had that ran the sweep; where that is not known, as this one has."""
+    known = getattr(sweep, "metadata", None) or getattr(sweep, "meta", {})
+    hosts = known.get("hosts")
+    said = [found.get("cores") for found in hosts.values()] if isinstance(hosts, dict) else [known.get("cores")]
+    counts = [int(value) for value in said if str(value).isdecimal()]
+    return min(counts, default=host.cores())
 
 
 def _finite(value: float) -> float | None:
