@@ -1,4 +1,4 @@
-"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article`, `serve`, `strategies`."""
+"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article` and more."""
 
 from __future__ import annotations
 

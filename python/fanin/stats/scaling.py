@@ -19,16 +19,18 @@ from .. import _check, _format
 from ..table import Table
 from . import host
 from .compare import LEVEL, checked
-from .intervals import mean
-from .pairs import Cells, Point, Rows, lower_is_better
+from .intervals import mean, outermost
+from .pairs import Cells, Point, Rows, Visit, lower_is_better
 
 __all__ = ["Law", "Scaling", "fit", "scaling"]
 
 RATE = "messages_per_second"
 FEWEST_COUNTS = 6
-FEWEST_ROUNDS = 3
+FEWEST_ROUNDS = 5
 RESAMPLES = 500
 KEYS = ("rate", "contention", "coherence", "peak")
+
+Rounds = dict[int, dict[Visit, float]]
 
 
 class Law(NamedTuple):
@@ -141,43 +143,52 @@ def _row(cells: Cells, rest: Point, strategy: str, cores: int, level: float, see
     return found | (empty if reason else _fitted(rounds, level, seed))
 
 
-def _fitted(rounds: dict[int, list[float]], level: float, seed: int) -> dict[str, Any]:
-    """The law through the means, and its interval from resampled rounds."""
-    counts, random = list(rounds), Random(seed)
-    law = fit(counts, [exp(mean(logs)) for logs in rounds.values()])
-    again = [
-        fit(counts, [exp(mean(random.choices(logs, k=len(logs)))) for logs in rounds.values()])
-        for _ in range(RESAMPLES)
-    ]
+def _fitted(rounds: Rounds, level: float, seed: int) -> dict[str, Any]:
+    """The law through the means, and its interval from whole rounds drawn again: what slows a round slows its counts.
+
+    The quantiles are moved out as those of a mean are, for few rounds spread less than they should.
+    """
+    counts, visits, random = list(rounds), _shared(rounds), Random(seed)
+    means = {count: mean([logs[visit] for visit in visits]) for count, logs in rounds.items()}
+    law = fit(counts, [exp(value) for value in means.values()])
+    draws = [random.choices(visits, k=len(visits)) for _ in range(RESAMPLES)]
+    again = [fit(counts, [exp(mean([logs[v] for v in drawn])) for logs in rounds.values()]) for drawn in draws]
+    outer = outermost(level, len(visits))
     found: dict[str, Any] = {}
     for key in KEYS:
         ordered = sorted(getattr(other, key) for other in again)
-        low, high = (ordered[round(share * (RESAMPLES - 1))] for share in ((1 - level) / 2, (1 + level) / 2))
+        low, high = (ordered[round(share * (RESAMPLES - 1))] for share in (1 - outer, outer))
         found |= {key: _finite(getattr(law, key)), f"{key}_low": _finite(low), f"{key}_high": _finite(high)}
-    errors = [(law.at(count) / exp(mean(logs)) - 1) ** 2 for count, logs in rounds.items()]
+    errors = [(law.at(count) / exp(value) - 1) ** 2 for count, value in means.items()]
     return found | {"misfit": sqrt(mean(errors))}
 
 
-def _refusal(rounds: dict[int, list[float]], cores: int) -> str | None:
+def _refusal(rounds: Rounds, cores: int) -> str | None:
     """Why there is no law to be had from these."""
     if cores < FEWEST_COUNTS:
         few = f"{_format.plural(cores, 'core')} cannot show contention"
         return f"{few}: the law needs {FEWEST_COUNTS} counts of producers that run at the same time"
     if len(rounds) < FEWEST_COUNTS:
         return f"{_format.plural(len(rounds), 'count')} of producers within {cores} cores; {FEWEST_COUNTS} are needed"
-    if min(map(len, rounds.values())) < FEWEST_ROUNDS:
-        return f"a count has fewer than {FEWEST_ROUNDS} rounds"
+    if len(_shared(rounds)) < FEWEST_ROUNDS:
+        return f"{_format.plural(len(_shared(rounds)), 'round')} with every count; {FEWEST_ROUNDS} are needed"
     return None
 
 
-def _rounds(cells: Cells, rest: Point, strategy: str, cores: int) -> dict[int, list[float]]:
+def _shared(rounds: Rounds) -> list[Visit]:
+    """The rounds that every count ran in, in an order of their own."""
+    first, *rest = rounds.values()
+    return sorted((visit for visit in first if all(visit in logs for logs in rest)), key=repr)
+
+
+def _rounds(cells: Cells, rest: Point, strategy: str, cores: int) -> Rounds:
     """For each count within the cores and the runtime's threads: the logarithms by round."""
     at = cells.axes.index("producers")
-    threads = dict(zip(_others(cells), rest, strict=True)).get("threads")
-    workers = dict(zip(_others(cells), rest, strict=True)).get("producers_as")
-    most = min(cores, threads) if threads and workers == "tasks" else cores
+    load = dict(zip(_others(cells), rest, strict=True))
+    threads = load.get("threads")
+    most = min(cores, threads) if threads and load.get("producers_as") == "tasks" else cores
     found = {
-        key.point[at]: list(logs.values())
+        key.point[at]: logs
         for key, logs in cells.logs.items()
         if key.strategy == strategy and _rest(cells, key.point) == rest and logs and key.point[at] <= most
     }
@@ -197,7 +208,7 @@ def _cores(sweep: Rows) -> int:
     known = getattr(sweep, "metadata", None) or getattr(sweep, "meta", {})
     hosts = known.get("hosts")
     said = [found.get("cores") for found in hosts.values()] if isinstance(hosts, dict) else [known.get("cores")]
-    counts = [int(value) for value in said if str(value).isdecimal()]
+    counts = [int(text) for text in map(str, said) if text.isdecimal()]
     return min(counts, default=host.cores())
 
 
