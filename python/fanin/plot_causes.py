@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _format, plot
 from .plot_axes import label_ends, plain_scale, thinned
-from .plot_ratio import GREY, apart, rest
+from .plot_ratio import GREY, along, apart
 from .stats.verdicts import DECIDED
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MARKERS = {"taking": "s", "writing": "o", "queue": "D", "waiting": "^", "whole":
 def draw(found: Explanation, *, x: str = "producers", ax: Axes | None = None) -> Axes:
     """What `Explanation.plot` says."""
     rows = found.to_dicts()
-    rest(found.columns[: found.columns.index("cause")], rows, x)
+    along(found.columns[: found.columns.index("cause")], rows, x)
     axes = plot.new_axes() if ax is None else ax
     if len({row[x] for row in rows}) > 1:
         _over(axes, found, rows, x)

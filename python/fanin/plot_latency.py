@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from . import plot
 from ._check import refuse
 from .plot_axes import label_ends, plain_scale
-from .ratios import Spread, only
+from .plot_ratio import rest
+from .ratios import Spread
+from .stats.pairs import Cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +34,7 @@ def draw(sweep: Sweep, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
     columns = [name for name in QUANTILES if name in sweep.columns]
     if not any(value is not None for name in columns for value in sweep.column(name)):
         raise refuse("latency", None, "the sweep has none: it is recorded under an open load")
-    only(sweep, by, by)
+    _alike(sweep, columns[0], by)
     axes = plot.new_axes() if ax is None else ax
     lines = _lines(sweep, columns, by)
     ends = []
@@ -48,6 +50,14 @@ def draw(sweep: Sweep, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
     axes.set(xlabel="quantile of the messages", ylabel="latency, µs, from the intended send")
     label_ends(axes, ends)
     return axes
+
+
+def _alike(sweep: Sweep, column: str, by: str) -> None:
+    """Refuses a sweep whose cells differ in more than `by`."""
+    cells = Cells.of(sweep, column)
+    rest(cells.varying, [cells.named(point) for point in cells.points], by)
+    if by != "strategy":
+        rest(("strategy",), [{"strategy": name} for name in cells.strategies])
 
 
 def _lines(sweep: Sweep, columns: list[str], by: str) -> dict[str, dict[Any, Spread]]:

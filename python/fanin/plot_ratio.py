@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from .stats.compare import Comparison
 
-__all__ = ["apart", "draw", "rest"]
+__all__ = ["along", "apart", "draw", "rest"]
 
 GREY = "#7F7F7F"
 DODGE = 0.35
@@ -23,7 +24,7 @@ DODGE = 0.35
 
 def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> Axes:
     """What `Comparison.plot` says."""
-    rest(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
+    along(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
     axes = plot.new_axes() if ax is None else ax
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in found:
@@ -46,16 +47,20 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
     return axes
 
 
-def rest(axes: tuple[str, ...], rows: list[dict[str, Any]], *shown: str) -> None:
+def rest(axes: Sequence[str], rows: Sequence[dict[str, Any]], *shown: str) -> None:
     """Refuses rows that differ in more than what is shown: those would be mixed unseen."""
-    for name in shown[:1]:
-        if name not in axes or any(not isinstance(row[name], (int, float)) for row in rows):
-            raise refuse("x", name, f"allowed are axes with numbers: {', '.join(axes)}")
     for name in axes:
         values = sorted({row[name] for row in rows}, key=str)
         if name not in shown and len(values) > 1:
             said = ", ".join(map(str, values))
             raise refuse(name, values, f"it varies too ({said}): keep one, as in .filter({name}={values[0]!r})")
+
+
+def along(axes: Sequence[str], rows: Sequence[dict[str, Any]], x: str) -> None:
+    """Refuses an axis that has no numbers, and rows that differ in another too."""
+    if x not in axes or any(not isinstance(row[x], (int, float)) for row in rows):
+        raise refuse("x", x, f"allowed are axes with numbers: {', '.join(axes)}")
+    rest(axes, rows, x)
 
 
 def apart(places: list[float], number: int, lines: int) -> dict[float, float]:
