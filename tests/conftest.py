@@ -56,6 +56,14 @@ def make_sweep() -> Callable[..., fanin.Sweep]:
     return made_up_sweep
 
 
+@pytest.fixture(scope="session")
+def answer() -> fanin.Article:
+    """A small answer to the article; its bursts are not repeated, so its figures mean little."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fanin.answer.MIN_SECONDS", 0.0)
+        return fanin.article(workers=[1, 4], messages=200, rounds=2, progress=False)
+
+
 @pytest.fixture
 def shell() -> list[str]:
     """How to start `fanin` in a process of its own."""

@@ -145,6 +145,17 @@ fn every_run_can_be_cancelled() {
     }
 }
 
+/// The actor may not have connected yet, and then no receipt ever comes.
+#[test]
+fn a_run_that_is_cancelled_before_it_began_ends() {
+    for _ in 0..50 {
+        let cancel = Signal::new();
+        cancel.raise();
+        let cell = Cell { min_time: Duration::from_secs(60), ..Cell::new("swap/batch".parse().unwrap(), 2) };
+        assert!(matches!(lab::run(&cell, &cancel), Err(Error::Cancelled)));
+    }
+}
+
 #[test]
 fn a_timeout_is_told() {
     let strategy = "swap/batch".parse().unwrap();

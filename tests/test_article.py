@@ -9,12 +9,7 @@ from typing import Any
 import pytest
 
 import fanin
-from fanin.answer import STRATEGIES, WORKERS, article
-
-
-@pytest.fixture(scope="module")
-def answer() -> fanin.Article:
-    return article(workers=[1, 4], messages=200, rounds=2, progress=False)
+from fanin.answer import STRATEGIES, WORKERS
 
 
 def test_the_published_figures_are_quoted() -> None:

@@ -19,6 +19,12 @@ from fanin import plot  # noqa: E402
 from fanin.plot_axes import round_ticks, spread_out  # noqa: E402
 
 Make = Callable[..., fanin.Sweep]
+
+
+def crosses_of(axes: Any) -> list[PathCollection]:
+    return [made for made in axes.collections if isinstance(made, PathCollection)]
+
+
 SEVEN = ("mpsc-one/each", "mpsc-one/batch", "mpsc/each", "mpsc/batch", "swap/each", "swap/batch", "swap-yield/batch")
 
 
@@ -47,6 +53,8 @@ def test_axes_are_logarithmic_in_plain_numbers(make_sweep: Make) -> None:
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "8", "64"]
     assert "1,000" in [tick.get_text() for tick in axes.get_yticklabels()]
+    assert round_ticks(50, 60) == [50, 52, 54, 56, 58, 60]
+    assert round_ticks(100, 100) == [100, 105, 110, 115, 120]
     assert round_ticks(55, 1100) == [50, 100, 200, 500, 1000]
     assert round_ticks(1, 1e6) == [1, 10, 100, 1000, 10_000, 100_000, 1e6]
 
@@ -59,12 +67,23 @@ def test_bands_go_from_lowest_to_highest(make_sweep: Make) -> None:
 
 def test_what_did_not_deliver_is_a_hollow_cross(make_sweep: Make) -> None:
     axes = make_sweep(bad=[("swap/batch", 8), ("swap/batch", 64)]).plot()
-    crosses = [made for made in axes.collections if isinstance(made, PathCollection)]
+    crosses = crosses_of(axes)
     assert len(crosses) == 1
     assert [x for x, _ in crosses[0].get_offsets()] == [8, 64]
     assert len(crosses[0].get_facecolor()) == 0
     swap = next(line for line in axes.lines if line.get_label() == "swap/batch")
-    assert list(swap.get_xdata()) == [1]
+    assert [y == y for y in swap.get_ydata()] == [True, False, False]
+
+
+def test_a_cell_that_did_not_deliver_breaks_its_line(make_sweep: Make) -> None:
+    axes = make_sweep(bad=[("swap/batch", 8)]).plot()
+    swap = next(line for line in axes.lines if line.get_label() == "swap/batch")
+    assert [y == y for y in swap.get_ydata()] == [True, False, True]
+
+
+def test_crosses_at_one_place_stand_above_each_other(make_sweep: Make) -> None:
+    crosses = crosses_of(make_sweep(bad=[("swap/batch", 8), ("mpsc/batch", 8)]).plot())
+    assert len({tuple(made.get_offsets()[0]) for made in crosses}) == 2
 
 
 def test_nothing_delivered_is_still_a_picture(make_sweep: Make) -> None:
@@ -125,12 +144,11 @@ def test_labels_move_apart_as_little_as_they_can() -> None:
     assert all(right - left >= 0.0999 for left, right in pairwise(ordered))
 
 
-def test_the_article_in_one_picture() -> None:
-    answer = fanin.article(workers=[1, 4], messages=100, rounds=2, progress=False)
+def test_the_article_in_one_picture(answer: fanin.Article) -> None:
     published, arrived, verified = answer.plot()
     assert published.get_title(loc="left") == "What was published"
     assert {"std mutex", "tokio mpsc", "tokio mutex"} == set(labels(published))
-    assert "1: all, once each" in labels(arrived)
+    assert labels(arrived) == ["std mutex", "tokio mpsc", "all, once each"]
     assert verified.get_title(loc="left").startswith("Verified")
     assert len(verified.lines) == 8
     assert published.get_xlim() == arrived.get_xlim()

@@ -170,8 +170,9 @@ def test_strategies_say_what_they_are() -> None:
         )
         assert all(isinstance(text, str) and text for text in texts)
     assert pickle.loads(pickle.dumps(every)) == every
-    assert "swap/batch" in repr(every)
-    assert "swap/batch" in every._repr_html_()
+    for shown in (repr(every), every._repr_html_()):
+        assert all(strategy.queue in shown and f"…/{strategy.write}" in shown for strategy in every)
+    assert max(map(len, repr(every).splitlines())) < 140
 
 
 def test_a_strategy_is_found_by_name() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from . import _format, _native
 
@@ -43,10 +43,9 @@ class Strategy:
 
 
 class Strategies(tuple[Strategy, ...]):
-    """All strategies; prints as a table."""
+    """All strategies. Prints as two tables: a strategy is a queue, a slash, and a write policy."""
 
     __slots__ = ()
-    _columns = ("name", "drain", "about", "guarantees", "loses_when")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,14 +63,25 @@ class Strategies(tuple[Strategy, ...]):
         return self[self.names.index(one_of("strategy", name, self.names))]
 
     def __repr__(self) -> str:
-        return _format.text_table(("name", "drain", "about"), [(s.name, s.drain, s.about) for s in self])
+        return "\n\n".join(_format.text_table(*table) for table in self._tables())
 
     def _repr_html_(self) -> str:
-        rows = [[getattr(strategy, name) for name in self._columns] for strategy in self]
-        return _format.html_table([name.replace("_", " ") for name in self._columns], rows)
+        return "\n".join(_format.html_table(*table) for table in self._tables())
+
+    def _tables(self) -> Iterator[tuple[tuple[str, ...], list[tuple[object, ...]]]]:
+        """The two halves of the names: queues, then write policies."""
+        queues = {s.queue: (s.queue, s.drain, s.order, "yes" if s.bounded else "no", _halves(s)[0]) for s in self}
+        yield ("queue", "takes", "order", "capacity", "what it is"), list(queues.values())
+        writes = {s.write: (f"…/{s.write}", _halves(s)[1]) for s in self}
+        yield ("write", "what it does, for every queue"), list(writes.values())
 
 
-@cache
+def _halves(strategy: Strategy) -> tuple[str, str]:
+    """What is said of the queue, and of the write policy."""
+    queue, _, write = strategy.about.rpartition("; ")
+    return queue, write
+
+
 def strategies() -> Strategies:
     """Every strategy that `run` and `sweep` know.
 

@@ -7,8 +7,10 @@ rcParams.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import cycle
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,11 +70,12 @@ def lines(sweep: Sweep, y: str, *, x: str = "producers", by: str = "strategy", a
 def trace(sweep: Sweep, y: str, x: str, by: str, axes: Axes) -> list[tuple[str, float, float, str]]:
     """Draws the lines without their names; returns where those go."""
     points = _points(sweep, y, x, by)
+    taken: Counter[Any] = Counter()
     drawn = list(zip(looks(by, list(points)), points.items(), strict=True))
     ends = [end for look, (name, spreads) in drawn for end in line(axes, str(name), spreads, look)]
     plain_axes(axes, sorted(set(sweep.column(x))), [s for spreads in points.values() for s in spreads.values()])
     for look, (_, spreads) in drawn:
-        crosses(axes, [place for place, spread in spreads.items() if spread.median is None], look)
+        crosses(axes, [place for place, spread in spreads.items() if spread.median is None], look, taken)
     axes.set_xlabel(TITLES.get(x, x))
     axes.set_ylabel(TITLES.get(y, y))
     return ends
@@ -140,24 +143,32 @@ def looks(by: str, names: Sequence[Any]) -> list[Line]:
 
 def line(axes: Axes, name: str, spreads: dict[Any, Spread], look: Line) -> list[tuple[str, float, float, str]]:
     """Draws one line in its band; returns where its label goes."""
-    known = [(place, spread) for place, spread in spreads.items() if spread.median is not None]
+    known = [place for place, spread in spreads.items() if spread.median is not None]
     if not known:
         return []
-    places = [place for place, _ in known]
-    medians, lows, highs = zip(*(spread for _, spread in known), strict=True)
+    # A place without a number breaks the line: nothing is said of what lies between.
+    medians, lows, highs = zip(
+        *([nan if value is None else value for value in s] for s in spreads.values()), strict=True
+    )
+    places = list(spreads)
     axes.fill_between(places, lows, highs, color=look.colour, alpha=0.15, linewidth=0)
     axes.vlines(places, lows, highs, color=look.colour, alpha=0.4, linewidth=1)
     axes.plot(
         places, medians, look.dash, color=look.colour, marker=look.marker, markersize=5, linewidth=1.6, label=name
     )
-    return [(name, places[-1], medians[-1], look.colour)]
+    return [(name, known[-1], medians[places.index(known[-1])], look.colour)]
 
 
-def crosses(axes: Axes, missing: Sequence[float], look: Line) -> None:
-    """A hollow cross at the foot for each cell that has no number."""
+def crosses(axes: Axes, missing: Sequence[float], look: Line, taken: Counter[Any]) -> None:
+    """A hollow cross at the foot for each cell that has no number, above those of other lines at the same place."""
     if missing:
+        heights = [0.03 + 0.045 * taken[place] for place in missing]
+        taken.update(missing)
         foot = axes.get_xaxis_transform()
-        hollow: dict[str, Any] = {"facecolors": "none", "edgecolors": look.colour, "linewidths": 1.2}
-        axes.scatter(
-            missing, [0.03] * len(missing), s=70, marker="X", transform=foot, clip_on=False, zorder=5, **hollow
-        )
+        hollow: dict[str, Any] = {
+            "facecolors": "none",
+            "edgecolors": look.colour,
+            "linewidths": 1.2,
+            "linestyles": look.dash,
+        }
+        axes.scatter(missing, heights, s=70, marker="X", transform=foot, clip_on=False, zorder=5, **hollow)

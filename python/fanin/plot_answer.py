@@ -62,11 +62,8 @@ def _arrived(answer: Article, axes: Axes) -> None:
     plain_scale(axes, "x", workers, thinned(workers, NARROW_TICKS))
     _share_scale(axes, max(10.0, *(row["arrived_highest"] for row in rows)))
     ends = [_shares(answer, axes, design, aside) for design, aside in (("mutex", 0.92), ("mpsc", 1.09))]
-    axes.axhline(1, color=RIGHT_COLOUR, linewidth=2, alpha=0.8)
-    beside = axes.get_yaxis_transform()
-    axes.text(
-        0.99, 1.15, "1: all, once each", color=RIGHT_COLOUR, fontsize=9, ha="right", va="bottom", transform=beside
-    )
+    axes.hlines(1, axes.get_xlim()[0], workers[-1] * 1.09, color=RIGHT_COLOUR, linewidth=2, alpha=0.8)
+    ends.append(("all, once each", workers[-1] * 1.09, 1.0, RIGHT_COLOUR))
     _dress(axes, "What arrives when that is repeated", "arrived ÷ sent")
     axes.set_xlabel(f"workers, {answer.replays.column('messages')[0]:,} messages each")
     label_ends(axes, ends)

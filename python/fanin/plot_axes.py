@@ -52,7 +52,13 @@ def set_limits(axes: Axes, which: str, low: float, high: float) -> None:
 
 
 def round_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, … inside of the span; decades alone where those are enough."""
+    """1, 2, 5, 10, … inside of the span; decades alone where those are enough, even steps where it is narrow.
+
+    >>> round_ticks(50, 60)
+    [50.0, 52.0, 54.0, 56.0, 58.0, 60.0]
+    """
+    if high < 3 * low:
+        return even_ticks(low, max(high, low * 1.2))
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     for steps in ((1, 2, 5), (1, 3), (1,)):
         ticks = [step * 10.0**decade for decade in decades for step in steps]
@@ -60,6 +66,14 @@ def round_ticks(low: float, high: float) -> list[float]:
         if len(inside) <= MOST_TICKS:
             return inside
     return inside
+
+
+def even_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten, six at most."""
+    rough = (high - low) / 5
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    return [round(step * number, 12) for number in range(ceil(low * 0.999 / step), floor(high * 1.001 / step) + 1)]
 
 
 def thinned(places: Sequence[float], most: int = MOST_TICKS) -> list[float]:

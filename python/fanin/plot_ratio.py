@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def _line(
 ) -> list[tuple[str, float, float, str]]:
     """One strategy: its intervals as bars, filled where they decide; returns where its name goes."""
     known = [row for row in rows if row["ratio"] and row["verdict"] != "not delivered"]
-    plot.crosses(axes, [places[row[x]] for row in rows if row["verdict"] == "not delivered"], look)
+    plot.crosses(axes, [places[row[x]] for row in rows if row["verdict"] == "not delivered"], look, Counter())
     if not known:
         return []
     at, ratios = [places[row[x]] for row in known], [row["ratio"] for row in known]

@@ -21,9 +21,10 @@ WATCHED = ("opened", "open", "bytes_received")
 def serve(mode: str, host: str, port: int, *, as_json: bool) -> int:
     """Listens, prints a line a second when something came, and a last account on SIGINT or SIGTERM."""
     with _told_to_stop() as stop, Server(mode, host, port) as server:
+        # Before anybody is told where: what comes from then on is news.
+        seen = server.report()
         where = {"host": server.host, "port": server.port, "mode": server.mode}
         _say(as_json, "listening", where, f"listening on {server.url}, {server.mode}; Ctrl-C ends it")
-        seen = server.report()
         while not stop.wait(PERIOD):
             now = server.report()
             if any(now[name] != seen[name] for name in WATCHED):

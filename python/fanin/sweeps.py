@@ -369,10 +369,10 @@ class Sweep:
 
     def __repr__(self) -> str:
         table = self.summary()
-        lines = f"{table!r}".splitlines()
+        lines = repr(table).splitlines()
         hidden = len(lines) - SHOWN_ROWS
         cut = [*lines[:SHOWN_ROWS], f"… and {_format.plural(hidden, 'row')} more: .summary()"] if hidden > 0 else lines
-        return "\n".join([f"<Sweep: {self._title()}>", *cut])
+        return "\n".join([f"Sweep of {self._title()}", *cut])
 
     def _repr_html_(self) -> str:
         table = self.summary()

@@ -10,7 +10,7 @@ use super::producer::{Crowd, Produced};
 use super::signal::Signal;
 use super::usage::Usage;
 use crate::actor::Account;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::message::Layout;
 use crate::queue::Queue;
 use crate::server::Server;
@@ -53,13 +53,18 @@ pub(super) async fn burst<Q: Queue>(stage: &Stage<'_>) -> Result<Burst> {
     let receipt = server.expect(Ledger::new(*layout, cell.messages));
     let mut actor = Actor::start(cell.actor, receiver, server.address(), cell.strategy.write, stop, runtime)?;
     let crowd = Crowd::gather(cell, *layout, sender, &start, stop, runtime)?;
-    if !actor.connected().await {
+    let connected = actor.connected().await;
+    if !connected {
         stop.raise();
     }
     let before = Usage::now();
     start.raise();
     let produced = crowd.join(stop).await;
     let account = actor.join().await;
+    if !connected {
+        // No connection, no receipt: the server would wait for it for ever.
+        return Err(account.err().unwrap_or(Error::Cancelled));
+    }
     let (produced, verdict) = (produced?, receipt.await?);
     Ok(Burst { produced, account, verdict, usage: Usage::now() - before })
 }

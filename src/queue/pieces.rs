@@ -120,6 +120,9 @@ impl<C: Carrier> Batch for Pieces<C> {
     }
 
     fn messages(&self) -> usize {
+        if C::flat(&self.items).is_some() {
+            return self.items.len() - self.next;
+        }
         self.items.iter().skip(self.next).filter(|item| !item.bytes().is_empty()).count()
     }
 }

@@ -1,4 +1,7 @@
 //! Accepts connections, for as long as the server runs.
+//!
+//! Every connection is a task on the server's one thread. They take turns where they wait, and after a number of reads
+//! where they never have to; so none is starved, and none needs a lock against another.
 
 use std::sync::Arc;
 use std::time::Duration;

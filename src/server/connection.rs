@@ -1,4 +1,12 @@
 //! Serves one connection: reads, stamps, checks, answers.
+//!
+//! A piece goes through four hands in this order: it is read, the clock is looked at (once a read, right after it, so
+//! that nothing which the server does with the bytes is in the time), the ledger takes it, and it is echoed. Only then is
+//! the next piece read. So a connection holds one piece at most, and a client that does not take its echo is not read
+//! from: the kernel's buffers fill up, and the client's writes wait.
+//!
+//! A client may leave without its echo. Then no more is echoed, but what it had sent before is still read, since the
+//! ledger is about what arrived and not about what was answered.
 
 use std::io;
 use std::sync::Arc;
@@ -20,7 +28,9 @@ const TURN: u32 = 16;
 pub(super) struct Connection {
     stream: TcpStream,
     shared: Arc<Shared>,
+    /// Whose ledger this connection is for; nobody's, if no one expected it.
     account: Option<Account>,
+    /// Whether the client gets its bytes back: as the server's mode says, until it takes no more.
     echo: bool,
 }
 
@@ -50,6 +60,8 @@ impl Connection {
         }
     }
 
+    /// Reads until the stream ends. It tries first and waits only when there is nothing, so that a client that is always
+    /// ahead costs one system call a piece.
     async fn read_all(&mut self, piece: &mut [u8]) -> io::Result<()> {
         let mut turn = 0;
         loop {

@@ -1,4 +1,9 @@
 //! Ledgers that wait for their connection, and callers that wait for their verdict.
+//!
+//! A ledger is handed to the server before its client connects. It goes to the connection that is accepted next, takes
+//! what that one brings, and is closed on the server's thread when the stream has ended; the verdict then goes to whoever
+//! holds the receipt. Ledgers and connections are paired in the order in which they come, since a client's address is not
+//! known beforehand.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -32,6 +37,7 @@ impl Future for Receipt {
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) ledger: Ledger,
+    /// Where the verdict goes. It knows whether the receipt still exists: a check that nobody waits for is not done.
     caller: oneshot::Sender<Verdict>,
 }
 
@@ -52,6 +58,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
+    /// Puts a ledger at the end of the line.
     pub(super) fn add(&self, ledger: Ledger) -> Receipt {
         let (caller, verdict) = oneshot::channel();
         self.lock().push_back(Account { ledger, caller });

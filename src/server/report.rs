@@ -1,4 +1,7 @@
 //! What a server has done so far.
+//!
+//! The counts are read while they change, from any thread. Each is true by itself; two of them may be of slightly
+//! different moments, until the server is stopped or the connection's receipt has resolved.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,7 @@
 //! Cuts a stream into records, whatever pieces it comes in.
+//!
+//! TCP keeps bytes in order and knows no records, so a read ends anywhere. Records that lie whole in a read are checked
+//! where they lie; only one that is split between reads is copied together.
 
 /// The beginning of a record whose end has not come yet.
 #[derive(Debug)]

@@ -1,4 +1,7 @@
 //! Bytes kept as they came, to be checked when the clock has stopped.
+//!
+//! A recording has room for what is expected and a little more. A stream that brings more than that is wrong already,
+//! and must not fill the memory: what was kept is then checked, and what follows is checked as it arrives.
 
 use super::RECORDED;
 

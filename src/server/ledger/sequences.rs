@@ -18,6 +18,7 @@ const COMMON: usize = 64;
 /// Who has sent how far.
 #[derive(Debug)]
 pub(super) struct Sequences {
+    /// How to read a record.
     layout: Layout,
     /// How many messages each producer sends.
     messages: u64,
@@ -25,6 +26,7 @@ pub(super) struct Sequences {
     mask: u64,
     /// For each producer, the message that comes next if all goes well.
     next: Vec<u64>,
+    /// What was passed over on the way there.
     gaps: Gaps,
     /// Where in the stream the next record begins.
     byte: u64,
@@ -32,6 +34,7 @@ pub(super) struct Sequences {
 }
 
 impl Sequences {
+    /// Nothing has come yet, and of each producer message 0 is next.
     pub(super) fn new(layout: Layout, messages: u64) -> Self {
         Self {
             layout,
@@ -60,6 +63,8 @@ impl Sequences {
         self.byte += records.len() as u64;
     }
 
+    /// One record after the other; `read` is the layout's way to read one. Where a record begins is only worked out when
+    /// it has to be quoted.
     #[inline]
     fn walk<'a>(&mut self, records: impl Iterator<Item = &'a [u8]>, read: impl Fn(&[u8]) -> Stamp) {
         let (mask, messages) = (self.mask, self.messages);
@@ -93,12 +98,14 @@ impl Sequences {
         if distance <= self.mask / 2 { ahead.or(behind) } else { behind.or(ahead) }
     }
 
+    /// A message that came before its time: those in between are missing until they come.
     fn ahead(&mut self, byte: u64, producer: u32, sequence: u64, next: u64) {
         self.gaps.open(producer, next, sequence);
         self.next[producer as usize] = sequence + 1;
         self.findings.quote(byte, Finding::Skipped { producer, sequence, next });
     }
 
+    /// A message from before the expected one: it is late if it is missing, and else it has been there already.
     fn behind(&mut self, byte: u64, producer: u32, sequence: u64) {
         if self.gaps.fill(producer, sequence) {
             self.findings.reordered += 1; // its gap is quoted already
@@ -108,6 +115,7 @@ impl Sequences {
         }
     }
 
+    /// A record that no producer sent. What it was before, if it was anything, shows as missing.
     fn corrupted(&mut self, byte: u64, finding: Finding) {
         self.findings.corrupted += 1;
         self.findings.quote(byte, finding);

@@ -39,6 +39,7 @@ const MOST_DISTANT: u8 = LAP / 2;
 /// Who waits to send what.
 #[derive(Debug)]
 pub(super) struct Shuffle {
+    /// How many producers send; all alike.
     producers: u64,
     /// How many messages each producer sends.
     messages: u64,
@@ -51,11 +52,13 @@ pub(super) struct Shuffle {
     skipped: [u64; VALUES],
     /// How often each value came with nobody to send it.
     strays: [u64; VALUES],
+    /// Where in the stream the next value is.
     bytes: u64,
     findings: Findings,
 }
 
 impl Shuffle {
+    /// Nothing has come yet, and all wait to send 1.
     pub(super) fn new(producers: u32, messages: u64) -> Self {
         let producers = u64::from(producers);
         let mut passed = [0; VALUES + 2];
@@ -175,6 +178,8 @@ impl Shuffle {
         self.findings
     }
 
+    /// Settles one value: what it came too seldom was lost, what it came too often is duplicated, and what was skipped or
+    /// stray beyond that came in the wrong place.
     fn tally(&mut self, value: u8) {
         let (came, expected) = (self.came(value), self.expected(value));
         let (lost, duplicated) = (expected.saturating_sub(came), came.saturating_sub(expected));

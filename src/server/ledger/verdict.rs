@@ -1,4 +1,8 @@
 //! What a ledger says in the end.
+//!
+//! A verdict is numbers for a report and one sentence for whoever has to find the fault. The sentence is about the first
+//! place in the stream at which it cannot be what was sent, and gives that place as a byte offset, so that it can be looked
+//! up in a recording of the connection.
 
 use std::fmt;
 use std::time::Instant;

@@ -130,6 +130,30 @@ fn chains_that_differ_by_laps_are_possible_after_all() {
     assert!(judge_whole(layout, 265, &stream).is_proved());
 }
 
+/// All around the circle, and over its end, no place is special.
+#[test]
+fn one_producers_neighbours_are_never_exchanged_unseen() {
+    let layout = Layout::new(1, 1).unwrap();
+    let stream = interleave(1, 600, &[0]);
+    for at in 0..stream.len() - 1 {
+        let mut broken = stream.clone();
+        broken.swap(at, at + 1);
+        let verdict = judge_whole(layout, 600, &broken);
+        assert_eq!((verdict.lost, verdict.duplicated, verdict.reordered), (0, 0, 1), "at {at}");
+        assert_eq!(verdict.counterexample.unwrap().byte(), at as u64);
+    }
+}
+
+/// The last message comes first, too far ahead to be taken for the next after a loss.
+#[test]
+fn a_message_that_comes_far_too_early_is_reordered() {
+    let layout = Layout::new(1, 1).unwrap();
+    let mut stream = interleave(1, 200, &[0]);
+    stream.rotate_right(1);
+    let verdict = judge_whole(layout, 200, &stream);
+    assert_eq!((verdict.lost, verdict.duplicated, verdict.reordered), (0, 0, 1));
+}
+
 /// Every value comes as often as it should, and only the order is wrong.
 #[test]
 fn a_rotated_stream_is_reordered() {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{bytes, fair, judge, judge_whole};
 use crate::message::Layout;
-use crate::server::ledger::{Ledger, RECORDED};
+use crate::server::ledger::{CHECKED, Ledger, RECORDED};
 
 /// A stream with a fault or two in it.
 fn broken(layout: Layout) -> Vec<u8> {
@@ -86,13 +86,44 @@ fn a_recording_that_runs_over_goes_on_online() {
 }
 
 #[test]
+fn what_was_recorded_is_checked_before_what_did_not_fit() {
+    let layout = Layout::new(16, 1).unwrap();
+    let stream = bytes(layout, &fair(layout, 1000, 1));
+    let garbage = vec![0xFF; 96_000];
+    let verdict = judge(layout, 1000, &[&stream[..8000], &garbage, &stream[8000..]]);
+    assert_eq!(verdict.counterexample.unwrap().byte(), 8000);
+    assert_eq!((verdict.delivered, verdict.corrupted), (1000, 6000));
+
+    let mut ledger = Ledger::new(layout, 1000);
+    ledger.received(&garbage, Instant::now());
+    assert!(ledger.recording.is_none(), "what exceeds the room is not kept");
+}
+
+#[test]
+fn a_stream_of_nothing_has_no_times() {
+    let mut ledger = Ledger::new(Layout::new(4, 1).unwrap(), 3);
+    ledger.received(&[], Instant::now());
+    let verdict = ledger.close();
+    assert_eq!((verdict.first_byte, verdict.last_byte), (None, None));
+}
+
+#[test]
 fn only_small_runs_are_recorded() {
-    let layout = Layout::new(1 << 20, 1).unwrap();
-    let most = RECORDED / (1 << 20);
+    let layout = Layout::new(32, 1).unwrap();
+    let most = RECORDED / 32;
     assert!(Ledger::new(layout, most).recording.is_some());
     assert!(Ledger::new(layout, most + 1).recording.is_none());
     assert!(Ledger::new(layout, u64::MAX).recording.is_none());
     assert!(Ledger::online(layout, 1).recording.is_none());
+}
+
+#[test]
+fn only_small_records_are_recorded() {
+    for (size, is_recorded) in [(1, true), (CHECKED - 1, true), (CHECKED, false), (1 << 16, false)] {
+        let layout = Layout::new(size, 1).unwrap();
+        assert_eq!(Ledger::new(layout, 10).recording.is_some(), is_recorded, "size {size}");
+        assert!(Ledger::recorded(layout, 10).recording.is_some());
+    }
 }
 
 #[test]
