@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import PlanError
 
-__all__ = ["axis", "distinct", "integer", "nanoseconds", "one_of", "real", "refuse", "word"]
+__all__ = ["axis", "between", "distinct", "integer", "nanoseconds", "one_of", "refuse", "word"]
 
 LONGEST_SECONDS = 86_400
 LONGEST_AXIS = 10_000
@@ -31,6 +31,20 @@ def integer(name: str, value: object, low: int, high: int, unit: str = "") -> in
     return number
 
 
+def between(name: str, value: object, low: float, high: float) -> float:
+    """A number from `low` to `high`."""
+    problem = refuse(name, value, f"allowed are numbers from {low:g} to {high:g}")
+    if isinstance(value, (bool, str, bytes)) or not hasattr(type(value), "__float__"):
+        raise problem
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise problem from None
+    if not low <= number <= high:
+        raise problem
+    return number
+
+
 def nanoseconds(name: str, value: object, *, above_zero: bool = False) -> int:
     """Seconds, as whole nanoseconds."""
     low = "more than 0" if above_zero else "0"
@@ -45,20 +59,6 @@ def nanoseconds(name: str, value: object, *, above_zero: bool = False) -> int:
         raise problem
     whole = round(seconds * 1e9)
     return max(whole, 1) if above_zero else whole
-
-
-def real(name: str, value: object, low: float, high: float) -> float:
-    """A number from `low` to `high`."""
-    problem = refuse(name, value, f"allowed are numbers from {low:g} to {high:g}")
-    if isinstance(value, (bool, str, bytes)) or not hasattr(type(value), "__float__"):
-        raise problem
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise problem from None
-    if not low <= number <= high:
-        raise problem
-    return number
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> str:

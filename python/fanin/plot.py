@@ -22,6 +22,7 @@ from .ratios import Spread, only
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .stats.pairs import Rows
     from .sweeps import Sweep
 
 __all__ = ["lines", "save"]
@@ -112,7 +113,7 @@ def new_axes() -> Axes:
     return axes
 
 
-def numbers(sweep: Sweep, name: str, column: str) -> None:
+def numbers(sweep: Rows, name: str, column: str) -> None:
     """Refuses a column of words."""
     if any(isinstance(value, str) for value in sweep.column(column)):
         raise _check.refuse(name, column, "allowed are columns with numbers")

@@ -15,7 +15,7 @@ from .stats.pairs import Cells
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .sweeps import Sweep
+    from .stats.pairs import Rows
 
 __all__ = ["draw"]
 
@@ -29,7 +29,7 @@ QUANTILES = {
 DRAWN = ("ok", "saturated")
 
 
-def draw(sweep: Sweep, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
+def draw(sweep: Rows, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
     """What `Sweep.plot_latency` says."""
     columns = [name for name in QUANTILES if name in sweep.columns]
     if not any(value is not None for name in columns for value in sweep.column(name)):
@@ -52,7 +52,7 @@ def draw(sweep: Sweep, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _alike(sweep: Sweep, column: str, by: str) -> None:
+def _alike(sweep: Rows, column: str, by: str) -> None:
     """Refuses a sweep whose cells differ in more than `by`."""
     cells = Cells.of(sweep, column)
     rest(cells.varying, [cells.named(point) for point in cells.points], by)
@@ -60,7 +60,7 @@ def _alike(sweep: Sweep, column: str, by: str) -> None:
         rest(("strategy",), [{"strategy": name} for name in cells.strategies])
 
 
-def _lines(sweep: Sweep, columns: list[str], by: str) -> dict[str, dict[Any, Spread]]:
+def _lines(sweep: Rows, columns: list[str], by: str) -> dict[str, dict[Any, Spread]]:
     """For each line: the spread over the rounds at each quantile that the counts support."""
     lines: dict[str, dict[Any, Spread]] = {}
     for value in dict.fromkeys(sweep.column(by)):

@@ -11,7 +11,7 @@ from .stats.regimes import regimes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .sweeps import Sweep
+    from .stats.pairs import Rows
 
 __all__ = ["draw"]
 
@@ -19,7 +19,7 @@ SHORTEST_TILE = 55  # points
 BRIGHT = 0.6
 
 
-def draw(sweep: Sweep, metric: str, *, x: str = "producers", y: str = "payload", ax: Axes | None = None) -> Axes:
+def draw(sweep: Rows, metric: str, *, x: str = "producers", y: str = "payload", ax: Axes | None = None) -> Axes:
     """What `Sweep.plot_regimes` says."""
     plot.numbers(sweep, "x", x)
     plot.numbers(sweep, "y", y)

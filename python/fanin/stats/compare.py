@@ -157,7 +157,7 @@ def baseline(cells: Cells, over: str | None) -> str:
 
 def checked(equivalence: float, level: float) -> tuple[float, float]:
     """Both, if they make sense."""
-    return _check.real("equivalence", equivalence, 0, 10), _check.real("level", level, 0.5, 0.9999)
+    return _check.between("equivalence", equivalence, 0, 10), _check.between("level", level, 0.5, 0.9999)
 
 
 def _table(

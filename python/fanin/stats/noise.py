@@ -123,7 +123,7 @@ def known_noise(noise: float | Checkup | None) -> Callable[[int], float] | None:
         return None
     if isinstance(found, Checkup):
         return found.noise
-    floor = _check.real("noise", found, 1, 1000)
+    floor = _check.between("noise", found, 1, 1000)
     return lambda _: floor
 
 
