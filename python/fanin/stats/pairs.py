@@ -52,12 +52,18 @@ class Cells:
         axes: The names of a point's parts: every axis but the strategy, and the host where rows say it.
         logs: For each cell that delivered, in the order of the plan: the metric's logarithm by (host, seed, round, …).
         failed: The cells that did not, each with what was wrong.
+        strategies: Every strategy that ran, in the order of the plan.
+        points: Every point, numbers by size.
+        varying: The axes with more than one value, and always `producers`.
     """
 
     metric: str
     axes: tuple[str, ...]
     logs: dict[Key, dict[Visit, float]]
     failed: dict[Key, str]
+    strategies: tuple[str, ...]
+    points: tuple[Point, ...]
+    varying: tuple[str, ...]
 
     @classmethod
     def of(cls, sweep: Rows, metric: str) -> Cells:
@@ -77,29 +83,13 @@ class Cells:
         for key, visit, value in zip(keys, _visits(sweep, keys), values, strict=True):
             if key in logs and value is not None and value > 0 and isfinite(value):
                 logs[key][visit] = log(value)
-        return cls(metric, axes, logs, failed)
-
-    @property
-    def strategies(self) -> tuple[str, ...]:
-        """Every strategy that ran, in the order of the plan."""
-        return tuple(dict.fromkeys(key.strategy for key in (*self.logs, *self.failed)))
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """Every point, numbers by size."""
-        return tuple(sorted({key.point for key in (*self.logs, *self.failed)}, key=order))
-
-    @property
-    def varying(self) -> tuple[str, ...]:
-        """The axes with more than one value, and always `producers`."""
-        points = self.points
-        several = {name for place, name in enumerate(self.axes) if len({point[place] for point in points}) > 1}
-        return tuple(name for name in self.axes if name in several or name == "producers")
+        points = tuple(sorted(dict.fromkeys(key.point for key in keys), key=order))
+        strategies = tuple(dict.fromkeys(key.strategy for key in planned))
+        return cls(metric, axes, logs, failed, strategies, points, _varying(axes, points))
 
     def named(self, point: Point) -> dict[str, Any]:
         """A point's parts by name: those that vary."""
-        shown = self.varying
-        return {name: value for name, value in zip(self.axes, point, strict=True) if name in shown}
+        return {name: value for name, value in zip(self.axes, point, strict=True) if name in self.varying}
 
     def pairs(self, point: Point, strategy: str, over: str) -> list[float]:
         """By how much the strategy was better in each visit that both made: logarithms of ratios, above 0 is better."""
@@ -110,7 +100,7 @@ class Cells:
     def label(self, key: Key) -> str:
         """A cell in words.
 
-        >>> Cells("x", ("producers",), {Key((8,), "swap/batch"): {}}, {}).label(Key((8,), "swap/batch"))
+        >>> Cells("x", ("producers",), {}, {}, (), ((8,),), ("producers",)).label(Key((8,), "swap/batch"))
         'swap/batch at producers=8'
         """
         where = ", ".join(f"{name}={value}" for name, value in self.named(key.point).items())
@@ -135,6 +125,11 @@ def order(point: Iterable[Any]) -> tuple[tuple[bool, str, float], ...]:
 def _axes(sweep: Rows) -> tuple[str, ...]:
     known = set(sweep.columns)
     return tuple(name for name in (*plan.AXES, "host") if name in known and name not in UNTIED)
+
+
+def _varying(axes: Sequence[str], points: Sequence[Point]) -> tuple[str, ...]:
+    several = {name for place, name in enumerate(axes) if len({point[place] for point in points}) > 1}
+    return tuple(name for name in axes if name in several or name == "producers")
 
 
 def _points(sweep: Rows, axes: Sequence[str]) -> Iterable[Point]:
