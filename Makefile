@@ -132,6 +132,11 @@ bench: $(READY) ## the native benchmarks
 	$(call say,bench: cargo bench)
 	@$(CARGO) bench --quiet --locked
 
+.PHONY: bench-lab
+bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms that differ twofold (some minutes)
+	$(call say,bench-lab: benches/lab_believes.py)
+	@$(PYTHON) benches/lab_believes.py
+
 .PHONY: fmt
 fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)

@@ -1,7 +1,10 @@
 """What the Python tests share: made-up runs and sweeps, for what depends on numbers and not on a machine."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from math import exp
+from random import Random
 from typing import Any
 
 import pytest
@@ -66,3 +69,70 @@ def answer() -> fanin.Article:
 def shell() -> list[str]:
     """How to start `fanin` in a process of its own."""
     return [sys.executable, "-m", "fanin"]
+
+
+class Simulated:
+    """A sweep as statistics see it, with a known truth: ns a message by strategy, noise by run, drift by round."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], meta: Mapping[str, Any]) -> None:
+        self._rows, self.meta = list(rows), meta
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._rows[0])
+
+    def column(self, name: str) -> tuple[Any, ...]:
+        return tuple(row[name] for row in self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return iter(self._rows)
+
+    def changed(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> "Simulated":
+        """The same with each row changed."""
+        return Simulated([change(dict(row)) for row in self._rows], self.meta)
+
+
+def simulated(
+    truth: Mapping[str, float],
+    *,
+    rounds: int = 5,
+    noise: float = 0.1,
+    drift: float = 0.5,
+    seed: int = 0,
+    producers: Sequence[int] = (8,),
+    payload: Sequence[int] = (1,),
+    cores: int = 2,
+    ns: Callable[[str, int, int], float] = lambda strategy, producers, payload: 1.0,
+    **more: Any,
+) -> Simulated:
+    """Rounds of a sweep whose host drifts between them by far more than the runs within one differ."""
+    random, rows = Random(seed), []
+    cells = list(product(truth, producers, payload))
+    for number in range(rounds):
+        slow = random.gauss(0, drift)
+        for cell in random.sample(range(len(cells)), len(cells)):
+            strategy, count, size = cells[cell]
+            time = truth[strategy] * ns(strategy, count, size) * exp(slow + random.gauss(0, noise))
+            place = {"round": number, "cell": cell, "seed": seed, "strategy": strategy, "status": "ok"}
+            load = {"producers": count, "payload": size, "deliver_ns": 100_000_000}
+            rates = {"nanoseconds_per_message": time, "messages_per_second": 1e9 / time}
+            rows.append(place | load | rates | more)
+    return Simulated(rows, {"cores": str(cores)})
+
+
+@pytest.fixture
+def simulate() -> Callable[..., Simulated]:
+    return simulated
+
+
+@pytest.fixture(autouse=True)
+def forget_the_doctor() -> Iterator[None]:
+    """What `doctor` found in one test is not known in the next."""
+    from fanin.stats import noise
+
+    noise._latest.clear()
+    yield
+    noise._latest.clear()

@@ -9,7 +9,9 @@ import pytest
 import fanin
 
 MODULES = sorted(
-    found.name for found in pkgutil.iter_modules(fanin.__path__) if found.name not in ("_native", "__main__")
+    found.name.removeprefix("fanin.")
+    for found in pkgutil.walk_packages(fanin.__path__, "fanin.")
+    if not found.name.endswith(("._native", ".__main__"))
 )
 
 
@@ -21,5 +23,8 @@ def test_examples_run(name: str) -> None:
 
 
 def test_what_users_call_has_an_example() -> None:
-    for call in (fanin.run, fanin.run_async, fanin.sweep, fanin.article, fanin.replay, fanin.strategies, fanin.Server):
+    for call in (
+        fanin.run, fanin.run_async, fanin.sweep, fanin.article, fanin.replay, fanin.strategies, fanin.Server,
+        fanin.doctor, fanin.Sweep.compare, fanin.Sweep.explain, fanin.Sweep.scaling,
+    ):  # fmt: skip
         assert ">>>" in (call.__doc__ or ""), call

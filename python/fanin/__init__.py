@@ -25,8 +25,11 @@ TYPE_CHECKING = False
 __all__ = [
     "AddressError",
     "Article",
+    "Checkup",
     "ClosedLoop",
+    "Comparison",
     "DryRun",
+    "Explanation",
     "FaninError",
     "Forked",
     "HostBusy",
@@ -37,6 +40,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Run",
+    "Scaling",
     "Server",
     "Strategies",
     "Strategy",
@@ -47,6 +51,7 @@ __all__ = [
     "article",
     "closed_loop",
     "concat",
+    "doctor",
     "open_loop",
     "published",
     "replay",
@@ -77,6 +82,10 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .runs import Run, run, run_async
     from .server import Server
+    from .stats.compare import Comparison
+    from .stats.explain import Explanation
+    from .stats.noise import Checkup, doctor
+    from .stats.scaling import Scaling
     from .sweeps import Sweep, concat
     from .table import Table
 else:
@@ -91,6 +100,10 @@ else:
         "plan": "Plan",
         "runs": "Run run run_async",
         "server": "Server",
+        "stats.compare": "Comparison",
+        "stats.explain": "Explanation",
+        "stats.noise": "Checkup doctor",
+        "stats.scaling": "Scaling",
         "sweeps": "Sweep concat",
         "table": "Table",
     }

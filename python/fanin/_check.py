@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import PlanError
 
-__all__ = ["axis", "distinct", "integer", "nanoseconds", "one_of", "real", "refuse", "seconds", "word"]
+__all__ = ["axis", "between", "distinct", "integer", "nanoseconds", "one_of", "real", "refuse", "seconds", "word"]
 
 LONGEST_SECONDS = 86_400
 LONGEST_SPAN = 7 * LONGEST_SECONDS
@@ -32,6 +32,20 @@ def integer(name: str, value: object, low: int, high: int, unit: str = "") -> in
     number = index(value)  # type: ignore[arg-type]
     if not low <= number <= high:
         raise refuse(name, value, allowed)
+    return number
+
+
+def between(name: str, value: object, low: float, high: float) -> float:
+    """A number from `low` to `high`."""
+    problem = refuse(name, value, f"allowed are numbers from {low:g} to {high:g}")
+    if isinstance(value, (bool, str, bytes)) or not hasattr(type(value), "__float__"):
+        raise problem
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise problem from None
+    if not low <= number <= high:
+        raise problem
     return number
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["html_table", "large", "number", "plural", "seconds", "spread", "text_table"]
+__all__ = [
+    "html_notes",
+    "html_table",
+    "interval",
+    "large",
+    "number",
+    "plural",
+    "seconds",
+    "spread",
+    "text_table",
+]
 
 NOTHING = "–"
 
@@ -65,6 +75,15 @@ def spread(median: float | None, lowest: float | None, highest: float | None) ->
     return f"{number(median)} ({number(lowest)} … {number(highest)})"
 
 
+def interval(middle: float | None, low: float | None, high: float | None) -> str:
+    """A ratio with its interval; without one, where too little is known for it.
+
+    >>> interval(1.6, 1.41, 1.82), interval(1.6, None, None), interval(None, None, None)
+    ('1.60 [1.41, 1.82]', '1.60', '–')
+    """
+    return number(middle) if low is None or high is None else f"{number(middle)} [{number(low)}, {number(high)}]"
+
+
 def plural(count: int, noun: str) -> str:
     """The count with its noun.
 
@@ -105,6 +124,14 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: s
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     lines = "\n".join(line("td", row) for row in body)
     return f"<table>{title}\n<thead>{line('th', head)}</thead>\n<tbody>\n{lines}\n</tbody>\n</table>"
+
+
+def html_notes(notes: Iterable[str]) -> str:
+    """Lines under a table."""
+    from html import escape
+
+    lines = "<br>".join(escape(note) for note in notes)
+    return f"<p>{lines}</p>" if lines else ""
 
 
 def _numeric(column: Sequence[object]) -> bool:

@@ -20,8 +20,8 @@ class Strategy:
         write: The actor's policy: `each` writes a message at a time, `batch` all that was drained, `vectored` all of it
             without copying it together first.
         about: One line.
-        family: Whom it is related to: `tokio`, `swap`, `sharded`, `rings`; `rivals` are the queues of other crates, `oracle`
-            the plainest code that is right, `ceiling` what no queue can beat.
+        family: Whom it is related to: `tokio`, `swap`, `sharded`, `rings`; `rivals` are the queues of other crates,
+            `oracle` the plainest code that is right, `ceiling` what no queue can beat.
         sound: Whether it delivers what it takes. A rival that is known not to is kept: a run says so as `invalid`.
         drain: How the actor takes: `one` message, or `all` that waits.
         order: What order is kept.

@@ -1,4 +1,4 @@
-"""The same from a shell: `fanin run`, `sweep`, `article`, `serve`, `strategies`."""
+"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article` and more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
+
+from . import cli_stats
 
 __all__ = ["main"]
 
@@ -328,7 +330,7 @@ def _no_arguments(_: Parser) -> None:
     pass
 
 
-COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callable[[Parser], None]], ...] = (
+COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callable[[Any], None]], ...] = (
     ("run", "one strategy under one load, verified", "run swap/batch --producers 64", _run, _run_arguments),
     (
         "sweep",
@@ -352,4 +354,5 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _serve_arguments,
     ),
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
+    *cli_stats.COMMANDS,
 )

@@ -22,6 +22,7 @@ from .ratios import Spread, only
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .stats.pairs import Rows
     from .sweeps import Sweep
 
 __all__ = ["lines", "save"]
@@ -59,22 +60,26 @@ class Line(NamedTuple):
 
 def lines(sweep: Sweep, y: str, *, x: str = "producers", by: str = "strategy", ax: Axes | None = None) -> Axes:
     """What `Sweep.plot` says."""
-    _numbers(sweep, "y", y)
-    _numbers(sweep, "x", x)
+    numbers(sweep, "y", y)
+    numbers(sweep, "x", x)
     only(sweep, x, by)
     axes = new_axes() if ax is None else ax
+    label_ends(axes, trace(sweep, y, x, by, axes))
+    return axes
+
+
+def trace(sweep: Sweep, y: str, x: str, by: str, axes: Axes) -> list[tuple[str, float, float, str]]:
+    """Draws the lines without their names; returns where those go."""
     points = _points(sweep, y, x, by)
-    ends = []
-    for look, (name, spreads) in zip(_looks(by, list(points)), points.items(), strict=True):
-        ends += _line(axes, str(name), spreads, look)
     taken: Counter[Any] = Counter()
-    plain_axes(axes, sorted(set(sweep.column(x))), [s for line in points.values() for s in line.values()])
-    for look, spreads in zip(_looks(by, list(points)), points.values(), strict=True):
-        _crosses(axes, spreads, look, taken)
+    drawn = list(zip(looks(by, list(points)), points.items(), strict=True))
+    ends = [end for look, (name, spreads) in drawn for end in line(axes, str(name), spreads, look)]
+    plain_axes(axes, sorted(set(sweep.column(x))), [s for spreads in points.values() for s in spreads.values()])
+    for look, (_, spreads) in drawn:
+        crosses(axes, [place for place, spread in spreads.items() if spread.median is None], look, taken)
     axes.set_xlabel(TITLES.get(x, x))
     axes.set_ylabel(TITLES.get(y, y))
-    label_ends(axes, ends)
-    return axes
+    return ends
 
 
 def save(draw: Callable[..., Any], path: Path) -> Path:
@@ -92,9 +97,14 @@ def figure_class() -> Any:
 
 def on(figure: Any, sweep: Sweep) -> Axes:
     """The sweep's default plot on a figure."""
-    axes = figure.add_subplot()
+    return lines(sweep, "nanoseconds_per_message", ax=empty(figure))
+
+
+def empty(figure: Any) -> Axes:
+    """Axes that fill a figure, laid out already: names at lines' ends need to know how much room there is."""
+    axes: Axes = figure.add_subplot()
     figure.canvas.draw()
-    return lines(sweep, "nanoseconds_per_message", ax=axes)
+    return axes
 
 
 def new_axes() -> Axes:
@@ -103,7 +113,8 @@ def new_axes() -> Axes:
     return axes
 
 
-def _numbers(sweep: Sweep, name: str, column: str) -> None:
+def numbers(sweep: Rows, name: str, column: str) -> None:
+    """Refuses a column of words."""
     if any(isinstance(value, str) for value in sweep.column(column)):
         raise _check.refuse(name, column, "allowed are columns with numbers")
 
@@ -119,18 +130,19 @@ def _points(sweep: Sweep, y: str, x: str, by: str) -> dict[Any, dict[Any, Spread
     return {line: {place: Spread.of(at[place]) for place in sorted(at)} for line, at in groups.items()}
 
 
-def _looks(by: str, names: Sequence[Any]) -> list[Line]:
+def looks(by: str, names: Sequence[Any]) -> list[Line]:
+    """The looks of each line, so that none is like another."""
     spare, taken = cycle(SPARE_COLOURS), dict(QUEUE_COLOURS) if by == "strategy" else {}
-    looks = []
+    found = []
     for name, marker in zip(names, cycle(MARKERS), strict=False):
         queue, _, write = str(name).partition("/")
         if queue not in taken:
             taken[queue] = next(spare)
-        looks.append(Line(taken[queue], DASHES.get(write, "-"), marker))
-    return looks
+        found.append(Line(taken[queue], DASHES.get(write, "-"), marker))
+    return found
 
 
-def _line(axes: Axes, name: str, spreads: dict[Any, Spread], look: Line) -> list[tuple[str, float, float, str]]:
+def line(axes: Axes, name: str, spreads: dict[Any, Spread], look: Line) -> list[tuple[str, float, float, str]]:
     """Draws one line in its band; returns where its label goes."""
     known = [place for place, spread in spreads.items() if spread.median is not None]
     if not known:
@@ -148,9 +160,8 @@ def _line(axes: Axes, name: str, spreads: dict[Any, Spread], look: Line) -> list
     return [(name, known[-1], medians[places.index(known[-1])], look.colour)]
 
 
-def _crosses(axes: Axes, spreads: dict[Any, Spread], look: Line, taken: Counter[Any]) -> None:
+def crosses(axes: Axes, missing: Sequence[float], look: Line, taken: Counter[Any]) -> None:
     """A hollow cross at the foot for each cell that has no number, above those of other lines at the same place."""
-    missing = [place for place, spread in spreads.items() if spread.median is None]
     if missing:
         heights = [0.03 + 0.045 * taken[place] for place in missing]
         taken.update(missing)

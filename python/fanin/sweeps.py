@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from . import _check, _format, journal, ratios, store
 from ._extras import need
 from .cells import AXES
+from .questions import Questions
 from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, rates, tabulate
 from .runs import Run
 from .table import Table
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 __all__ = ["Sweep", "concat"]
 
@@ -25,7 +26,7 @@ SHOWN_ROWS = 60
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Sweep:
+class Sweep(Questions):
     """An immutable table, one row a run, in the order in which they ran. `sweep()` makes it, and `Sweep.load`.
 
     Columns: `round` and `position` (its place in the round) from 0, `cell` (its place in the plan), `seed`, `host`,
@@ -127,8 +128,14 @@ class Sweep:
         return ratios.ratio(self, strategy, over)
 
     def plot(
-        self, y: str = "nanoseconds_per_message", *, x: str = "producers", by: str = "strategy", ax: Axes | None = None
-    ) -> Axes:
+        self,
+        y: str = "nanoseconds_per_message",
+        *,
+        x: str = "producers",
+        by: str = "strategy",
+        facet: str | None = None,
+        ax: Any = None,
+    ) -> Any:
         """One line a value of `by`: the medians over the rounds, in a band from lowest to highest.
 
         Cells in which a run did not deliver have no value: a hollow cross marks each at the foot. Needs `fanin[plot]`.
@@ -137,17 +144,22 @@ class Sweep:
             y: A column with numbers.
             x: A column with numbers, along the axis.
             by: The column that tells the lines apart.
-            ax: Axes to draw on; by default those of a new figure.
+            facet: A column with a panel a value, side by side on one scale.
+            ax: Axes to draw on, or with `facet` a sequence of them; by default those of a new figure.
 
         Returns:
-            The axes.
+            The axes; with `facet`, a tuple of them.
 
         Raises:
-            PlanError: No such column, or the cells differ in more than `x` and `by`: filter first.
+            PlanError: No such column, or the cells differ in more than these: filter first.
             MissingExtra: matplotlib is not installed.
         """
         from . import plot
 
+        if facet is not None:
+            from . import plot_facets
+
+            return plot_facets.draw(self, y, x=x, by=by, facet=facet, axes=ax)
         return plot.lines(self, y, x=x, by=by, ax=ax)
 
     def to_dicts(self) -> list[dict[str, Any]]:

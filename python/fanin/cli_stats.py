@@ -1,0 +1,112 @@
+"""What a shell can ask of a saved sweep, and of the host: `fanin compare`, `explain`, `plot`, `doctor`."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .sweeps import Sweep
+
+__all__ = ["COMMANDS"]
+
+OK = 0
+METRIC = "nanoseconds_per_message"
+KINDS = ("lines", "ratio", "causes", "regimes", "latency")
+
+Command = tuple[str, str, str, Callable[[Namespace], int], Callable[[ArgumentParser], None]]
+
+
+def _compare(options: Namespace) -> int:
+    sweep = _load(options.sweep)
+    over = _load(options.against) if options.against else options.over
+    return _show(options, sweep.compare(over, metric=options.metric, equivalence=options.equivalence))
+
+
+def _explain(options: Namespace) -> int:
+    return _show(options, _load(options.sweep).explain(options.strategy, options.over, metric=options.metric))
+
+
+def _doctor(options: Namespace) -> int:
+    from .stats.noise import doctor
+
+    return _show(options, doctor(quick=not options.full))
+
+
+def _plot(options: Namespace) -> int:
+    from . import plot
+
+    sweep = _load(options.sweep)
+    plot.save(lambda figure: _draw(options, sweep, plot.empty(figure)), Path(options.out))
+    print(json.dumps({"wrote": options.out}) if options.json else f"wrote {options.out}")
+    return OK
+
+
+def _draw(options: Namespace, sweep: Sweep, axes: Any) -> None:
+    if options.kind == "lines":
+        sweep.plot(options.metric, ax=axes)
+    elif options.kind == "ratio":
+        sweep.plot_ratio(options.over, metric=options.metric, ax=axes)
+    elif options.kind == "causes":
+        sweep.explain(metric=options.metric).plot(ax=axes)
+    elif options.kind == "regimes":
+        sweep.plot_regimes(options.metric, ax=axes)
+    else:
+        sweep.plot_latency(ax=axes)
+
+
+def _load(path: str) -> Sweep:
+    from .sweeps import Sweep
+
+    return Sweep.load(path)
+
+
+def _show(options: Namespace, found: Any) -> int:
+    print(json.dumps(found.to_json()) if options.json else repr(found))
+    return OK
+
+
+def _file(parser: ArgumentParser) -> None:
+    parser.add_argument("sweep", metavar="FILE", help="a saved sweep")
+    parser.add_argument("--metric", default=METRIC, metavar="COLUMN", help="what is compared; default: %(default)s")
+    parser.add_argument("--over", metavar="STRATEGY", help="what the others are compared with")
+
+
+def _compare_arguments(parser: ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument("against", nargs="?", metavar="EARLIER", help="compare each cell with the same in this sweep")
+    parser.add_argument(
+        "--equivalence", type=float, default=0.05, metavar="SHARE", help="as good is within; default: %(default)s"
+    )
+
+
+def _explain_arguments(parser: ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument("--strategy", metavar="STRATEGY", help="where the way ends; default: swap-yield or swap/batch")
+
+
+def _plot_arguments(parser: ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument("--kind", choices=KINDS, default=KINDS[0], help="default: %(default)s")
+    parser.add_argument("--out", required=True, metavar="PNG", help="where to write the picture")
+
+
+def _doctor_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--full", action="store_true", help="20 rounds of 4 identical arms, in place of 6 of 3")
+
+
+COMMANDS: tuple[Command, ...] = (
+    (
+        "compare",
+        "strategies of a saved sweep with each other, or a sweep with an earlier one",
+        "compare sweep.json --over mpsc/batch",
+        _compare,
+        _compare_arguments,
+    ),
+    ("explain", "what each cause between two strategies is worth", "explain sweep.json", _explain, _explain_arguments),
+    ("plot", "a saved sweep as a picture", "plot sweep.json --kind ratio --out ratio.png", _plot, _plot_arguments),
+    ("doctor", "the smallest effect that this host resolves now", "doctor --json", _doctor, _doctor_arguments),
+)

@@ -1,0 +1,105 @@
+"""Ratios with their intervals, and the host's own noise around 1."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from . import plot
+from ._check import refuse
+from .plot_axes import label_ends, plain_scale, thinned
+from .stats.verdicts import DECIDED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .stats.compare import Comparison
+
+__all__ = ["along", "apart", "draw", "rest"]
+
+GREY = "#7F7F7F"
+DODGE = 0.35
+
+
+def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> Axes:
+    """What `Comparison.plot` says."""
+    along(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
+    axes = plot.new_axes() if ax is None else ax
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        lines.setdefault(row["strategy"], []).append(row)
+    places = sorted({row[x] for row in found})
+    ends = []
+    looks = plot.looks("strategy", list(lines))
+    for number, (look, (name, rows)) in enumerate(zip(looks, lines.items(), strict=True)):
+        shifted = apart(places, number, len(lines))
+        ends += _line(axes, name, rows, {place: shifted[place] for place in places}, look, x)
+    values = [row[end] for row in found for end in ("ratio", "low", "high") if row[end]]
+    plain_scale(axes, "x", places or [1], thinned(places))
+    plain_scale(axes, "y", [*values, 1.0, *_noise(found)])
+    _base(axes, found)
+    axes.grid(True, which="major", alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(plot.TITLES.get(x, x))
+    axes.set_ylabel(f"times as fast as {found.over}")
+    label_ends(axes, ends)
+    return axes
+
+
+def rest(axes: Sequence[str], rows: Sequence[dict[str, Any]], *shown: str) -> None:
+    """Refuses rows that differ in more than what is shown: those would be mixed unseen."""
+    for name in axes:
+        values = sorted({row[name] for row in rows}, key=str)
+        if name not in shown and len(values) > 1:
+            said = ", ".join(map(str, values))
+            raise refuse(name, values, f"it varies too ({said}): keep one, as in .filter({name}={values[0]!r})")
+
+
+def along(axes: Sequence[str], rows: Sequence[dict[str, Any]], x: str) -> None:
+    """Refuses an axis that has no numbers, and rows that differ in another too."""
+    if x not in axes or any(not isinstance(row[x], (int, float)) for row in rows):
+        raise refuse("x", x, f"allowed are axes with numbers: {', '.join(axes)}")
+    rest(axes, rows, x)
+
+
+def apart(places: list[float], number: int, lines: int) -> dict[float, float]:
+    """Each place a little aside on a logarithmic axis, so that the lines' intervals do not hide each other."""
+    steps = [after / before for before, after in pairwise(places) if before > 0]
+    step = min([*steps, 2.0])
+    share = DODGE * (number - (lines - 1) / 2) / max(lines, 4)
+    return {place: place * step**share for place in places}
+
+
+def _line(
+    axes: Axes, name: str, rows: list[dict[str, Any]], places: dict[float, float], look: plot.Line, x: str
+) -> list[tuple[str, float, float, str]]:
+    """One strategy: its intervals as bars, filled where they decide; returns where its name goes."""
+    known = [row for row in rows if row["ratio"] and row["verdict"] != "not delivered"]
+    plot.crosses(axes, [places[row[x]] for row in rows if row["verdict"] == "not delivered"], look, Counter())
+    if not known:
+        return []
+    at, ratios = [places[row[x]] for row in known], [row["ratio"] for row in known]
+    axes.plot(at, ratios, look.dash, color=look.colour, linewidth=1.0, alpha=0.5)
+    for place, row in zip(at, known, strict=True):
+        decided = row["verdict"] in DECIDED
+        fill: dict[str, Any] = {"markerfacecolor": look.colour if decided else "none", "alpha": 1.0 if decided else 0.6}
+        axes.plot([place], [row["ratio"]], look.marker, color=look.colour, markersize=6, **fill)
+        if row["low"]:
+            axes.vlines(place, row["low"], row["high"], color=look.colour, linewidth=1.5, alpha=fill["alpha"])
+    return [(name, at[-1], ratios[-1], look.colour)]
+
+
+def _noise(found: Comparison) -> list[float]:
+    return [1 / found.noise, found.noise] if found.noise else []
+
+
+def _base(axes: Axes, found: Comparison) -> None:
+    """The line at 1, and around it what the host does not resolve, else what counts as equivalent."""
+    axes.axhline(1, color=GREY, linewidth=1.2)
+    low, high = _noise(found) or [1 / (1 + found.equivalence), 1 + found.equivalence]
+    what = "this host's own noise" if found.noise else "counts as equivalent"
+    axes.axhspan(low, high, color=GREY, alpha=0.18, linewidth=0, zorder=0)
+    beside = axes.get_yaxis_transform()
+    axes.text(0.01, low, what, color=GREY, fontsize=8, va="top", transform=beside)

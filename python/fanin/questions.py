@@ -1,0 +1,192 @@
+"""What a sweep can be asked: the methods that compare, explain and draw it, each by a module of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .stats.compare import Comparison
+    from .stats.explain import Explanation
+    from .stats.noise import Checkup
+    from .stats.scaling import Scaling
+
+__all__ = ["Questions"]
+
+
+class Questions:
+    """What a `Sweep` can be asked. As a part of `Sweep` it needs its columns and rows, and knows nothing else of it."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def columns(self) -> tuple[str, ...]:
+            """The columns' names."""
+
+        def column(self, name: str) -> tuple[Any, ...]:
+            """One column's values."""
+
+        def __len__(self) -> int: ...
+
+    def compare(
+        self,
+        over: str | Questions | None = None,
+        *,
+        metric: str = "nanoseconds_per_message",
+        equivalence: float = 0.05,
+        level: float = 0.95,
+        noise: float | Checkup | None = None,
+        seed: int = 0,
+    ) -> Comparison:
+        """Every strategy against one, cell by cell: how many times as fast, with an interval, and what that says.
+
+        Ratios are paired: both runs from the same round on the same host. Their geometric mean has an interval by
+        Student below 20 rounds and by bootstrap from 20 on. The verdict is `faster`, `slower`, `equivalent`,
+        `not worse` or `undecided`; a cell in which a run did not deliver is not compared, and is named in the notes.
+
+        Args:
+            over: The baseline's strategy; by default `mpsc/batch` where it ran, else the first. Or an earlier sweep on
+                this host: then each cell is compared with its own earlier self, unpaired.
+            metric: A column with numbers; those that end in `_per_second` are better when higher.
+            equivalence: How far from 1 is still as good: 0.05 is 5 %.
+            level: How often an interval covers the truth.
+            noise: The ratio that this host does not resolve, or a `doctor()`'s result; by default what `doctor()`
+                measured in this process, if it did. It only ever takes certainty away.
+            seed: What the bootstrap draws from.
+
+        Returns:
+            A `Comparison`.
+
+        Raises:
+            PlanError: No such strategy or column, or the other sweep ran on another host.
+
+        Example:
+            >>> import fanin
+            >>> sweep = fanin.sweep(["mpsc-one/each", "mpsc/batch"], 8, rounds=3, min_seconds=0)
+            >>> [row["strategy"] for row in sweep.compare(over="mpsc/batch")]
+            ['mpsc-one/each']
+        """
+        from .stats import compare
+
+        share: dict[str, Any] = {"metric": metric, "equivalence": equivalence, "level": level, "noise": noise}
+        if isinstance(over, Questions):
+            return compare.compare_sweeps(self, over, **share)
+        return compare.compare(self, over, **share, seed=seed)
+
+    def explain(
+        self,
+        strategy: str | None = None,
+        over: str | None = None,
+        *,
+        metric: str = "nanoseconds_per_message",
+        orders: str = "possible",
+        equivalence: float = 0.05,
+        level: float = 0.95,
+        noise: float | Checkup | None = None,
+        seed: int = 0,
+    ) -> Explanation:
+        """What taking all, writing at once, the queue and the waiting are each worth between two strategies.
+
+        Each cause is the mean of its log-ratios over the orders in which the causes can be changed one at a time, so
+        that the parts multiply to the whole exactly. Where a cause is worth something else depending on the rest, the
+        conditions say what.
+
+        Args:
+            strategy: Where the way ends; by default `swap-yield/batch` where the sweep has a way there, which is what
+                the article's mutex is, else `swap/batch`.
+            over: Where it begins; by default `mpsc-one/each`, the article's channel.
+            metric: A column with numbers.
+            orders: `"possible"`: those that do not write in batches what is taken one at a time; or `"all"`.
+            equivalence: How far from 1 makes no difference.
+            level: How often an interval covers the truth.
+            noise: As for `compare`.
+            seed: What the bootstrap draws from.
+
+        Returns:
+            An `Explanation`; its `sentence` says it in words.
+
+        Raises:
+            PlanError: Strategies on the way did not run; the message names them.
+
+        Example:
+            >>> import fanin
+            >>> ran = ["mpsc-one/each", "mpsc/each", "mpsc/batch", "swap/batch"]
+            >>> why = fanin.sweep(ran, 8, rounds=3, min_seconds=0).explain()
+            >>> [row["cause"] for row in why]
+            ['taking', 'writing', 'queue', 'whole']
+        """
+        from .stats import explain
+
+        share: dict[str, Any] = {"equivalence": equivalence, "level": level, "noise": noise, "seed": seed}
+        return explain.explain(self, strategy, over, metric=metric, orders=orders, **share)
+
+    def scaling(
+        self, *, metric: str = "messages_per_second", cores: int | None = None, level: float = 0.95, seed: int = 0
+    ) -> Scaling:
+        """Gunther's Universal Scalability Law over `producers`, a fit a strategy, with intervals; or why it is refused.
+
+        It is about workers that run at the same time: only counts within the host's cores, and at least six of them.
+
+        Args:
+            metric: A rate.
+            cores: How many cores the host has; by default what the sweep says of it.
+            level: How often an interval covers the truth.
+            seed: What the bootstrap draws from.
+
+        Returns:
+            A `Scaling`; where nothing could be fitted, its `refused` says why.
+
+        Example:
+            >>> import fanin
+            >>> law = fanin.sweep("swap/batch", [1, 2], rounds=2, min_seconds=0).scaling(cores=2)
+            >>> law.refused
+            '2 cores cannot show contention: the law needs 6 counts of producers that run at the same time'
+        """
+        from .stats import scaling
+
+        return scaling.scaling(self, metric=metric, cores=cores, level=level, seed=seed)
+
+    def warnings(self, metric: str = "nanoseconds_per_message") -> tuple[str, ...]:
+        """What is doubtful about the numbers, a line each: pyperf's warnings, by its thresholds."""
+        from .stats import checks
+
+        return tuple(checks.remarks(self, metric))
+
+    def plot_ratio(
+        self,
+        over: str | None = None,
+        *,
+        metric: str = "nanoseconds_per_message",
+        x: str = "producers",
+        ax: Axes | None = None,
+    ) -> Axes:
+        """How many times as fast as one strategy the others are, with intervals; what is not decided is hollow.
+
+        The host's own noise is shaded where `doctor()` has measured it. Needs `fanin[plot]`.
+        """
+        return self.compare(over, metric=metric).plot(x=x, ax=ax)
+
+    def plot_regimes(
+        self,
+        metric: str = "nanoseconds_per_message",
+        *,
+        x: str = "producers",
+        y: str = "payload",
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Which strategy wins where: a tile a point, blank where no strategy is faster than all others.
+
+        Needs `fanin[plot]`.
+        """
+        from . import plot_regimes
+
+        return plot_regimes.draw(self, metric, x=x, y=y, ax=ax)
+
+    def plot_latency(self, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
+        """Latency by quantile, a line a value of `by`: for sweeps under an open load. Needs `fanin[plot]`."""
+        from . import plot_latency
+
+        return plot_latency.draw(self, by=by, ax=ax)

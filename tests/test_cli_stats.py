@@ -1,0 +1,68 @@
+"""A shell's questions about saved sweeps and the host."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import fanin
+from fanin import cli
+from fanin.stats import noise
+
+STRATEGIES = ("mpsc-one/each", "mpsc/each", "mpsc/batch", "swap/batch")
+
+
+@pytest.fixture
+def saved(tmp_path: Path, make_sweep: Callable[..., fanin.Sweep]) -> str:
+    path = str(tmp_path / "sweep.json")
+    make_sweep(STRATEGIES, rounds=5).save(path)
+    return path
+
+
+def test_compare(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", saved, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["over"], len(found["rows"])) == ("mpsc/batch", 9)
+    assert cli.main(["compare", saved, "--over", "swap/batch"]) == 0
+    assert "how many times as fast as swap/batch" in capsys.readouterr().out
+
+
+def test_compare_with_an_earlier_sweep(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", saved, saved, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["ratio"] for row in found["rows"]} == {1.0}
+    assert found["notes"][0].startswith("not paired")
+
+
+def test_explain(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", saved, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["strategy"] == "swap/batch"
+    assert cli.main(["explain", saved, "--strategy", "swap-yield/batch"]) == 2
+    assert "needs swap-yield/batch too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["lines", "ratio", "causes", "regimes"])
+def test_plot(saved: str, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "picture.png"
+    assert cli.main(["plot", saved, "--kind", kind, "--out", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out == f"wrote {picture}\n"
+
+
+def test_doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(noise, "SECONDS", 0.001)
+    assert cli.main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["noise_5"] > 1
+    assert cli.main(["doctor"]) == 0
+    assert "smallest effect resolved" in capsys.readouterr().out
+
+
+def test_statistics_need_no_other_package(saved: str, shell: list[str]) -> None:
+    loud = "import sys; sys.modules.update(dict.fromkeys(['numpy', 'scipy', 'pandas', 'polars', 'matplotlib']))"
+    ask = (
+        f"{loud}; from fanin import cli; sys.exit(max(cli.main([word, {saved!r}]) for word in ('compare', 'explain')))"
+    )
+    assert subprocess.run([shell[0], "-c", ask], check=False, capture_output=True).returncode == 0
