@@ -124,7 +124,9 @@ impl<C: Carrier> Receiver for RapidfireReceiver<C> {
     async fn drain(&mut self) -> bool {
         let taken = self.receiver.recv_many(self.batch.emptied(), self.most).await;
         self.batch.count();
-        self.backlog = self.batch.backlog(self.receiver.len());
+        // Bounded, what has come since it was taken would count twice against the capacity.
+        let waiting = if self.receiver.capacity().is_none() { self.receiver.len() } else { 0 };
+        self.backlog = self.batch.backlog(waiting);
         taken.is_ok()
     }
 
