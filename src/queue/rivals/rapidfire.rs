@@ -53,7 +53,8 @@ impl<C: Carrier> Queue for Channel<C> {
             Some(capacity) => mpsc::bounded(capacity.messages(shape.size).min(1 << 30)),
         };
         let longest = shape.capacity.map_or(usize::MAX, Capacity::longest);
-        let most = most_of(shape.size);
+        // No more than the channel holds at once: senders fill it while it is emptied.
+        let most = most_of(shape.size).min(receiver.capacity().unwrap_or(usize::MAX));
         let receiver = RapidfireReceiver { receiver, batch: Pieces::new(), most, backlog: 0 };
         (RapidfireSender { sender, longest }, receiver)
     }
