@@ -6,12 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fanin::Error;
-use fanin::lab::{self, Cell, Placement, Producers, Report, Signal, Status, Strategy};
+use fanin::lab::{self, Cell, Placement, Producers, Report, Signal, Source, Status, Strategy};
 use fanin::queue::{Capacity, Drain};
 use fanin::server::Mode;
 
 fn run(cell: &Cell) -> Report {
     lab::run(cell, &Signal::new()).unwrap()
+}
+
+/// Every strategy that says it is sound: what the others lose, `tests/rivals.rs` finds.
+fn sound() -> impl Iterator<Item = Strategy> {
+    Strategy::all().filter(|strategy| strategy.queue.facts().sound)
 }
 
 fn assert_delivers(cell: &Cell) {
@@ -25,7 +30,7 @@ fn assert_delivers(cell: &Cell) {
 }
 
 fn assert_all_deliver(producers: &[u32]) {
-    for strategy in Strategy::all() {
+    for strategy in sound() {
         for &producers in producers {
             assert_delivers(&Cell::new(strategy, producers));
         }
@@ -39,7 +44,7 @@ fn every_strategy_delivers() {
 
 #[test]
 fn every_strategy_that_takes_all_delivers_from_a_thousand() {
-    for strategy in Strategy::all().filter(|strategy| strategy.queue.facts().drain == Drain::All) {
+    for strategy in sound().filter(|strategy| strategy.queue.facts().drain == Drain::All) {
         if strategy.write.name() == "batch" {
             assert_delivers(&Cell::new(strategy, 1024));
         }
@@ -54,7 +59,7 @@ fn every_strategy_delivers_from_thousands() {
 
 #[test]
 fn every_payload_delivers() {
-    for strategy in Strategy::all() {
+    for strategy in sound() {
         for payload in [2, 15, 16, 64, 65, 5000] {
             assert_delivers(&Cell { payload, messages: 50, ..Cell::new(strategy, 3) });
         }
@@ -63,7 +68,7 @@ fn every_payload_delivers() {
 
 #[test]
 fn every_setting_delivers() {
-    for strategy in Strategy::all() {
+    for strategy in sound() {
         for producers_as in [Producers::Tasks, Producers::Threads] {
             for actor in [Placement::Thread, Placement::Task] {
                 for server in Mode::ALL {
@@ -77,14 +82,14 @@ fn every_setting_delivers() {
 
 #[test]
 fn one_runtime_thread_is_enough() {
-    for strategy in Strategy::all() {
+    for strategy in sound() {
         assert_delivers(&Cell { threads: Some(1), actor: Placement::Task, ..Cell::new(strategy, 8) });
     }
 }
 
 #[test]
 fn a_capacity_is_kept() {
-    for strategy in Strategy::all().filter(|strategy| strategy.queue.facts().bounded) {
+    for strategy in sound().filter(|strategy| strategy.queue.facts().bounded) {
         let cell = Cell { payload: 16, capacity: Some(Capacity::Bytes(1024)), ..Cell::new(strategy, 16) };
         assert_delivers(&cell);
         assert!(run(&cell).account.high_water <= 1024, "{strategy}");
@@ -133,7 +138,8 @@ fn time_to_cancel(cell: Cell) -> Duration {
 
 #[test]
 fn every_run_can_be_cancelled() {
-    for strategy in Strategy::all() {
+    // The ceiling has no producers that could be slow, and is done before it can be cancelled.
+    for strategy in sound().filter(|strategy| strategy.queue != Source::Direct) {
         for producers_as in [Producers::Tasks, Producers::Threads] {
             let cell = Cell { messages: 10_000_000, producers_as, ..Cell::new(strategy, 2) };
             let slow = Cell { delay: Duration::from_secs(60), messages: 10, ..cell.clone() };

@@ -10,6 +10,7 @@
 
 use std::marker::PhantomData;
 
+use bytes::Buf;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -113,7 +114,8 @@ impl<C: Carrier> Receiver for BoundedReceiver<C> {
     async fn drain(&mut self) -> bool {
         let taken = self.receiver.recv_many(self.batch.emptied(), self.most).await;
         self.batch.count();
-        self.backlog = self.batch.backlog(self.receiver.len());
+        // All that stood there was taken; what has come since would count twice against the capacity.
+        self.backlog = self.batch.remaining();
         taken > 0
     }
 

@@ -153,8 +153,9 @@ impl ShardedReceiver {
         let found = self.visit(None);
         let found = if found.is_pending() { self.visit(Some(sleeper)) } else { found };
         if found == Poll::Ready(true) {
-            self.backlog =
-                self.shards[self.at].backlog() + self.shards.iter().map(SwapReceiver::waiting).sum::<usize>();
+            let others = self.shards.iter().enumerate().filter(|(at, _)| *at != self.at);
+            let waiting: usize = others.map(|(_, shard)| shard.waiting()).sum();
+            self.backlog = self.shards[self.at].backlog() + waiting;
         }
         found
     }

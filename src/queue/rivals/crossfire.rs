@@ -140,7 +140,8 @@ impl<C: Carrier> Receiver for CrossfireReceiver<C> {
             items.push(first);
             items.extend(std::iter::from_fn(|| receiver.try_recv().ok()).take(*most - 1));
         });
-        self.backlog = self.batch.backlog(receiver.len());
+        // All that stood there was taken; what has come since would count twice against the capacity.
+        self.backlog = self.batch.remaining();
         found
     }
 

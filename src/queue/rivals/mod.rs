@@ -29,7 +29,7 @@ pub mod thingbuf;
 /// A drain takes up to this many bytes: enough for the largest write that gains anything.
 const BLOCK: usize = 256 * 1024;
 
-/// How many messages a drain takes at the most.
+/// How many messages a drain takes at the most: a block of them, and no more than are taken while a stop can wait.
 fn most_of(size: Option<usize>) -> usize {
-    (BLOCK / size.unwrap_or(64).max(1)).max(64)
+    (BLOCK / size.unwrap_or(64).max(1)).clamp(64, 16 * 1024)
 }

@@ -53,7 +53,8 @@ impl<C: Carrier> Queue for Channel<C> {
             Some(capacity) => mpsc::bounded(capacity.messages(shape.size).min(1 << 30)),
         };
         let longest = shape.capacity.map_or(usize::MAX, Capacity::longest);
-        let most = most_of(shape.size);
+        // No more than the channel holds at once: senders fill it while it is emptied.
+        let most = most_of(shape.size).min(receiver.capacity().unwrap_or(usize::MAX));
         let receiver = RapidfireReceiver { receiver, batch: Pieces::new(), most, backlog: 0 };
         (RapidfireSender { sender, longest }, receiver)
     }
@@ -124,7 +125,9 @@ impl<C: Carrier> Receiver for RapidfireReceiver<C> {
     async fn drain(&mut self) -> bool {
         let taken = self.receiver.recv_many(self.batch.emptied(), self.most).await;
         self.batch.count();
-        self.backlog = self.batch.backlog(self.receiver.len());
+        // Bounded, what has come since it was taken would count twice against the capacity.
+        let waiting = if self.receiver.capacity().is_none() { self.receiver.len() } else { 0 };
+        self.backlog = self.batch.backlog(waiting);
         taken.is_ok()
     }
 

@@ -3,12 +3,15 @@
 //! * **Idea**: several deques, each behind a lock; a sender belongs to one, the receiver swaps a whole deque out.
 //! * **Guarantees**: each producer's order, and no more: **it loses messages**. The receiver looks at the deques, then at the
 //!   number of senders. A sender that sends its last message and goes between the two is counted as gone, and its message
-//!   is never looked for. Unbounded: at its capacity it refuses, and nobody can wait.
+//!   is never looked for. Nor are senders told that the receiver is gone: a flag of ours tells them. Unbounded: at its
+//!   capacity it refuses, and nobody can wait.
 //! * **Cost**: a lock a message that few share; a box above 64 bytes.
 //! * **When it loses**: the last message, now and then, which the lab reports as a run that is invalid.
 //! * **Source**: the crate `spillway`, with its default of 8 chutes.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Buf;
 
@@ -48,19 +51,25 @@ impl<C: Carrier> Queue for Channel<C> {
 
     fn open(_shape: &Shape) -> (Self::Sender, Self::Receiver) {
         let (sender, receiver) = spillway::channel();
-        let receiver =
-            SpillwayReceiver { receiver: Some(receiver), batch: Pieces::new(), rest: Vec::new(), backlog: 0 };
-        (SpillwaySender(sender), receiver)
+        let closed = Arc::new(AtomicBool::new(false));
+        let sender = SpillwaySender { sender, closed: Arc::clone(&closed) };
+        (
+            sender,
+            SpillwayReceiver { receiver: Some(receiver), closed, batch: Pieces::new(), rest: Vec::new(), backlog: 0 },
+        )
     }
 }
 
 /// A producer.
 #[derive(Debug)]
-pub struct SpillwaySender<C>(spillway::Sender<C>);
+pub struct SpillwaySender<C> {
+    sender: spillway::Sender<C>,
+    closed: Arc<AtomicBool>,
+}
 
 impl<C> Clone for SpillwaySender<C> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { sender: self.sender.clone(), closed: Arc::clone(&self.closed) }
     }
 }
 
@@ -68,7 +77,11 @@ impl<C: Carrier> Sender for SpillwaySender<C> {
     #[inline]
     fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
         let carrier = C::carry(message).ok_or(SendError::Size)?;
-        self.0.send(carrier).map_err(|error| match error {
+        // Relaxed: a send that does not see it yet counts as one that came before.
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(SendError::Closed);
+        }
+        self.sender.send(carrier).map_err(|error| match error {
             spillway::Error::Full(_) => SendError::Full,
             spillway::Error::Closed(_) => SendError::Closed,
         })
@@ -85,6 +98,7 @@ impl<C: Carrier> Sender for SpillwaySender<C> {
 pub struct SpillwayReceiver<C> {
     /// `None` once it is closed.
     receiver: Option<spillway::Receiver<C>>,
+    closed: Arc<AtomicBool>,
     batch: Pieces<C>,
     /// What stood in the channel when it was closed.
     rest: Vec<C>,
@@ -116,8 +130,15 @@ impl<C: Carrier> Receiver for SpillwayReceiver<C> {
     }
 
     fn close(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
         if let Some(mut receiver) = self.receiver.take() {
             self.rest.extend(std::iter::from_fn(|| receiver.try_next()));
         }
+    }
+}
+
+impl<C> Drop for SpillwayReceiver<C> {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 }

@@ -125,11 +125,14 @@ impl ThingbufReceiver {
     }
 }
 
-/// Moves what is there into the batch, until that holds `most` bytes.
+/// Moves what is there into the batch, but no more than the channel holds at once, and `most` bytes: senders fill the slots
+/// while this empties them.
 fn take(receiver: &mpsc::Receiver<Slot, WithCapacity>, batch: &mut Arena, most: usize) {
-    while batch.remaining() < most
-        && let Ok(slot) = receiver.try_recv_ref()
-    {
+    for _ in 1..receiver.capacity() {
+        if batch.remaining() >= most {
+            return;
+        }
+        let Ok(slot) = receiver.try_recv_ref() else { return };
         batch.push(&slot);
     }
 }
@@ -151,7 +154,9 @@ impl Receiver for ThingbufReceiver {
 
     fn close(&mut self) {
         if let Some(receiver) = self.receiver.take() {
-            take(&receiver, &mut self.batch, usize::MAX);
+            while let Ok(slot) = receiver.try_recv_ref() {
+                self.batch.push(&slot);
+            }
         }
     }
 }
