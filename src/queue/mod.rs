@@ -6,6 +6,7 @@
 //! 4. [`swap`]: two byte arenas behind a mutex, swapped. The article's lock, with a consumer that sleeps.
 //! 5. [`swap_yield`]: the same, with a consumer that polls, as the article's does.
 //! 6. [`async_swap`]: the same behind tokio's mutex.
+//! 7. [`lanes`]: a byte stream a producer, written from where it lies.
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
 //! shapes of a drained batch), [`room`] (capacity, and who waits for it).
@@ -18,6 +19,7 @@
 pub mod arena;
 pub mod async_swap;
 pub mod carrier;
+pub mod lanes;
 pub mod locked;
 pub mod mpsc;
 pub mod mpsc_one;
@@ -26,14 +28,17 @@ pub mod room;
 pub mod swap;
 pub mod swap_yield;
 
+mod sync;
+
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use bytes::Buf;
 
 use crate::error::{Error, Result, SendError};
 pub use carrier::Carrier;
 pub use room::Capacity;
+pub(crate) use sync::lock;
 
 /// What a queue is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +118,11 @@ pub trait Batch: Buf + Send {
 
     /// How many messages are not wholly written.
     fn messages(&self) -> usize;
+
+    /// Whether it lies in pieces so long that sending them where they lie is cheaper than copying them together.
+    fn gathers(&self) -> bool {
+        false
+    }
 }
 
 /// How the consumer takes.
@@ -202,6 +212,8 @@ algorithms! {
     SwapYield => swap_yield::SwapYield,
     /// [`async_swap`]
     AsyncSwap => async_swap::AsyncSwap,
+    /// [`lanes`]
+    Lanes => lanes::Lanes,
 }
 
 impl std::str::FromStr for Kind {
@@ -215,7 +227,10 @@ impl std::str::FromStr for Kind {
     }
 }
 
-/// Locks, whatever a panicking producer may have done: no code of ours panics while it holds the lock.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Wakes whoever was found asleep.
+#[inline]
+pub(crate) fn wake(sleeper: Option<Waker>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.wake();
+    }
 }

@@ -18,7 +18,7 @@ use bytes::Buf;
 
 use super::arena::Arena;
 use super::room::{Room, Ticket};
-use super::{Algorithm, Batch, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape, lock};
+use super::{Algorithm, Batch, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape, lock, wake};
 use crate::error::SendError;
 
 /// The algorithm.
@@ -233,12 +233,5 @@ impl Receiver for SwapReceiver {
 impl Drop for SwapReceiver {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-#[inline]
-fn wake(sleeper: Option<Waker>) {
-    if let Some(sleeper) = sleeper {
-        sleeper.wake();
     }
 }
