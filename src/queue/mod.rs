@@ -31,6 +31,7 @@ pub mod swap_yield;
 mod sync;
 
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Buf;
@@ -38,7 +39,6 @@ use bytes::Buf;
 use crate::error::{Error, Result, SendError};
 pub use carrier::Carrier;
 pub use room::Capacity;
-pub(crate) use sync::lock;
 
 /// What a queue is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -225,6 +225,11 @@ impl std::str::FromStr for Kind {
             Error::argument("queue", name, format!("allowed are {}", names.join(", ")))
         })
     }
+}
+
+/// Locks, whatever a panicking producer may have done: no code of ours panics while it holds the lock.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Wakes whoever was found asleep.

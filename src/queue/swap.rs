@@ -11,14 +11,14 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
 
 use super::arena::Arena;
 use super::room::{Room, Ticket};
-use super::{Algorithm, Batch, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape, lock, wake};
+use super::sync::{Arc, Mutex, lock};
+use super::{Algorithm, Batch, Carrier, Drain, Facts, Queue, Receiver, Sender, Shape, wake};
 use crate::error::SendError;
 
 /// The algorithm.

@@ -17,7 +17,7 @@ pub(crate) use loom::sync::{
 
 use std::sync::PoisonError;
 
-/// Locks, whatever a panicking producer may have done: no code of ours panics while it holds the lock.
+/// Locks as [`queue::lock`](super::lock) does, the mutex of this module.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,7 +24,8 @@ const PIECE: usize = 1024;
 pub(super) struct Active {
     pub(super) lane: Arc<Lane>,
     pub(super) reader: Reader,
-    done: Count,
+    /// What was ever lent.
+    taken: Count,
     /// What of this lane is lent and not yet written, in bytes.
     lent: usize,
     /// It had nothing at the last look.
@@ -65,8 +66,8 @@ impl LanesBatch {
     /// Looks at a lane by itself from here on.
     pub(super) fn take_up(&mut self, lane: Arc<Lane>) {
         if let Some(reader) = lane.take_reader() {
-            let done = lane.done();
-            self.active.push(Active { lane, reader, done, lent: 0, idle: false });
+            let taken = lane.taken();
+            self.active.push(Active { lane, reader, taken, lent: 0, idle: false });
         }
     }
 
@@ -92,14 +93,16 @@ impl LanesBatch {
     fn park(&mut self) {
         self.active.iter().filter(|active| active.idle).for_each(|active| active.lane.park());
         self.shared.barrier.heavy();
-        for mut active in std::mem::take(&mut self.active) {
+        let mut place = 0;
+        while let Some(active) = self.active.get_mut(place) {
             let found = !active.idle || active.reader.look(&mut self.finished).bytes > 0;
             // A lane whose producer was first to unpark it has rung: it is on the desk's list.
             if found && (!active.idle || active.lane.unpark()) {
                 active.idle = false;
-                self.active.push(active);
+                place += 1;
             } else {
-                active.lane.leave_reader(active.reader);
+                let Active { lane, reader, .. } = self.active.swap_remove(place);
+                lane.leave_reader(reader);
             }
         }
     }
@@ -123,6 +126,9 @@ impl LanesBatch {
             }
         }
         self.first = if lanes > 0 { next % lanes } else { 0 };
+        if standing > 0 {
+            self.settle();
+        }
         standing
     }
 
@@ -130,6 +136,8 @@ impl LanesBatch {
         let active = &mut self.active[place];
         let lent = active.reader.unread(OF_ONE);
         active.lent = lent.bytes;
+        active.taken.bytes += lent.bytes;
+        active.taken.messages += lent.messages;
         self.lent.bytes += lent.bytes;
         self.lent.messages += lent.messages;
         self.order.push(place);
@@ -147,34 +155,26 @@ impl LanesBatch {
         })
     }
 
-    /// Gives back the room of what `places` have written, keeps their segments, and wakes who waited for room.
-    fn settle(&mut self, from: usize) {
-        let bounded = self.shared.capacity.is_some();
-        if !bounded && self.finished.is_empty() {
-            self.note_done(from);
-            return;
-        }
+    /// Gives back the room of what is lent, keeps the segments that were finished before, and wakes who waited for room.
+    fn settle(&mut self) {
         let shared = Arc::clone(&self.shared);
         let mut desk = shared.desk();
-        let freed = self.note_done(from);
+        let freed = self.note_taken();
+        desk.room.release(freed, freed, &mut self.woken);
         desk.keep(&mut self.finished);
-        if bounded {
-            desk.room.release(freed, freed, &mut self.woken);
-        }
         drop(desk);
         self.woken.drain(..).for_each(Waker::wake);
     }
 
-    /// Tells the lanes what is done, and returns how much of it had taken room.
-    fn note_done(&self, from: usize) -> usize {
-        let to = self.order.len().min(self.at + 1);
+    /// Tells the lanes what is taken, and returns how much of it had been billed.
+    fn note_taken(&self) -> usize {
         let capacity = self.shared.capacity;
-        self.order[from..to].iter().fold(0, |freed, &place| {
-            let Active { lane, done, .. } = &self.active[place];
+        self.order.iter().fold(0, |freed, &place| {
+            let Active { lane, taken, .. } = &self.active[place];
             let billed = lane.billed();
-            let before = units(capacity, lane.done()).min(billed);
-            lane.set_done(*done);
-            freed + units(capacity, *done).min(billed) - before
+            let before = units(capacity, lane.taken()).min(billed);
+            lane.set_taken(*taken);
+            freed + units(capacity, *taken).min(billed) - before
         })
     }
 }
@@ -200,23 +200,15 @@ impl Buf for LanesBatch {
 
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining(), "advanced beyond the batch");
-        let from = self.at;
         self.lent.bytes -= count;
         while count > 0 {
             let active = &mut self.active[self.order[self.at]];
             let step = count.min(active.lent);
-            let messages = active.reader.advance(step, &mut self.finished);
-            active.done.bytes += step;
-            active.done.messages += messages;
-            self.lent.messages -= messages;
+            self.lent.messages -= active.reader.advance(step, &mut self.finished);
             active.lent -= step;
             count -= step;
-            if active.lent > 0 {
-                break;
-            }
-            self.at += 1;
+            self.at += usize::from(active.lent == 0);
         }
-        self.settle(from);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a producer and the consumer know of one lane, beside its bytes.
 
 use super::super::room::Capacity;
-use super::super::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use super::super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 use super::chain::{Count, Reader};
 
 /// One producer's lane.
@@ -14,10 +14,10 @@ use super::chain::{Count, Reader};
 pub(super) struct Lane {
     /// Read by the producer after each message; written when the lane is parked or taken up again.
     pub(super) parked: AtomicBool,
-    /// What the consumer has written to the socket, messages and bytes. Only ever grows. Relaxed: an older value makes a
+    /// What the consumer has taken to write it, messages and bytes. Only ever grows. Relaxed: an older value makes a
     /// producer's next segment a little larger, and whoever needs the newest takes the desk's lock first.
-    done_messages: AtomicU64,
-    done_bytes: AtomicU64,
+    taken_messages: AtomicU64,
+    taken_bytes: AtomicU64,
     /// Up to where the producer has taken room, in units of the capacity; guarded by the desk's lock, so Relaxed.
     billed: AtomicU64,
     /// The reader's end, while the lane is parked.
@@ -29,8 +29,8 @@ impl Lane {
     pub(super) fn new(reader: Reader) -> Self {
         Self {
             parked: AtomicBool::new(true),
-            done_messages: AtomicU64::new(0),
-            done_bytes: AtomicU64::new(0),
+            taken_messages: AtomicU64::new(0),
+            taken_bytes: AtomicU64::new(0),
             billed: AtomicU64::new(0),
             reader: Mutex::new(Some(reader)),
         }
@@ -38,9 +38,10 @@ impl Lane {
 
     /// Parks the lane. The consumer looks once more after a barrier before it relies on being rung for.
     pub(super) fn park(&self) {
-        // Relaxed: ordered before the look that follows by `Barrier::heavy`, which pairs with the `Barrier::light` between
-        // the producer's tail and its load in `is_parked`.
-        self.parked.store(true, Ordering::Relaxed);
+        // A swap, so that it has its place between the two sides' swaps in `unpark`. It is ordered before the look that
+        // follows by `Barrier::heavy`, which pairs with the `Barrier::light` between the producer's tail and its load in
+        // `is_parked`.
+        self.parked.swap(true, Ordering::AcqRel);
     }
 
     /// Whether the producer has to ring.
@@ -57,22 +58,22 @@ impl Lane {
     }
 
     pub(super) fn leave_reader(&self, reader: Reader) {
-        *super::super::sync::lock(&self.reader) = Some(reader);
+        *lock(&self.reader) = Some(reader);
     }
 
     pub(super) fn take_reader(&self) -> Option<Reader> {
-        super::super::sync::lock(&self.reader).take()
+        lock(&self.reader).take()
     }
 
-    /// What the consumer has written of this lane.
-    pub(super) fn done(&self) -> Count {
-        Count { bytes: load(&self.done_bytes), messages: load(&self.done_messages) }
+    /// What the consumer has taken of this lane.
+    pub(super) fn taken(&self) -> Count {
+        Count { bytes: load(&self.taken_bytes), messages: load(&self.taken_messages) }
     }
 
-    /// Notes what the consumer has written, in all.
-    pub(super) fn set_done(&self, done: Count) {
-        self.done_bytes.store(done.bytes as u64, Ordering::Relaxed);
-        self.done_messages.store(done.messages as u64, Ordering::Relaxed);
+    /// Notes what the consumer has taken, in all.
+    pub(super) fn set_taken(&self, taken: Count) {
+        self.taken_bytes.store(taken.bytes as u64, Ordering::Relaxed);
+        self.taken_messages.store(taken.messages as u64, Ordering::Relaxed);
     }
 
     /// Up to where room was taken. Call it with the desk locked.

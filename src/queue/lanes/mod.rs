@@ -7,8 +7,8 @@
 //!   not what exists. The consumer sleeps when every lane is parked; the [`barrier`] that this needs is paid by the
 //!   consumer.
 //! * **Guarantees**: each producer's order, and no other; whole messages, each in one piece of memory. Bounded on request,
-//!   in bytes or messages, counted until they are written: exactly for small capacities, and within a sixteenth for large
-//!   ones, where a lane sends a little on credit. Senders that wait are served in turn. A producer that has not sent
+//!   in bytes or messages, counted for what waits (what the consumer has taken comes on top: at most as much again):
+//!   exactly for small capacities, and within a sixteenth for large ones, where a lane sends a little on credit. Senders that wait are served in turn. A producer that has not sent
 //!   costs its handle, one that has, less than a KiB; what lanes keep after a burst is at most some 8 MiB in all.
 //! * **Cost**: a copy, a store and two loads a message: no read-modify-write, no allocation, no lock. A lock where a lane
 //!   turns from empty to not empty, where a segment is full (64 KiB under load), and with each write where it is bounded.

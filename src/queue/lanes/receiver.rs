@@ -9,7 +9,7 @@ use super::batch::LanesBatch;
 use super::desk::Shared;
 
 /// Lanes that had nothing are looked at again with every drain while they are no more than this, or than half of all.
-const IDLE: usize = 16;
+const IDLE: usize = if cfg!(fanin_loom) { 0 } else { 16 };
 
 /// The consumer.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //!
 //! # Room
 //! A lane sends a little on credit and settles at the desk: with its next long way it is billed for what it has sent, as
-//! far as the consumer has not written that by then. All credit together is at most a sixteenth of the capacity; where
+//! far as the consumer has not taken that by then. All credit together is at most a sixteenth of the capacity; where
 //! that comes to less than [`LEAST_CREDIT`] a lane there is none, and the capacity is exact.
 
 use std::future::poll_fn;
@@ -111,11 +111,11 @@ impl Own {
         Ok(())
     }
 
-    /// Takes room for what was sent on credit and is not yet written.
+    /// Takes room for what was sent on credit and is not yet taken.
     fn settle(&mut self, shared: &Shared, desk: &mut Desk) {
         let sent = units(shared.capacity, self.writer.sent());
-        let done = units(shared.capacity, self.lane.done());
-        desk.room.charge(sent - self.lane.billed().max(done));
+        let taken = units(shared.capacity, self.lane.taken());
+        desk.room.charge(sent - self.lane.billed().max(taken));
         self.lane.set_billed(sent);
     }
 
@@ -136,7 +136,7 @@ impl Own {
         }
         self.writer.allow(usize::MAX);
         let written = self.writer.push(message);
-        debug_assert!(written, "a segment that fits");
+        assert!(written, "the segment was chosen to fit");
         self.writer.allow(credit);
     }
 
@@ -144,7 +144,7 @@ impl Own {
     /// stays in the cache, and one that bursts does not open segments all the time.
     fn next_size(&self, length: usize, lanes: usize) -> usize {
         let now = self.writer.segment_size().clamp(FIRST, LARGEST).next_power_of_two();
-        let standing = self.writer.sent().bytes - self.lane.done().bytes;
+        let standing = self.writer.sent().bytes - self.lane.taken().bytes;
         let most = (HOLD / lanes.max(1)).clamp(FIRST, LARGEST);
         let most = 1 << most.ilog2();
         let size = match standing.saturating_mul(4) {
@@ -168,7 +168,7 @@ impl Own {
     fn ring(&self, shared: &Shared) -> Result<(), SendError> {
         let mut desk = shared.desk();
         if desk.ended {
-            let taken = self.lane.done().bytes >= self.writer.sent().bytes;
+            let taken = self.lane.taken().bytes >= self.writer.sent().bytes;
             return if taken { Ok(()) } else { Err(SendError::Closed) };
         }
         if self.lane.unpark() {
