@@ -114,6 +114,11 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 	$(call say,pythons: the wheel in dist/ on every Python found)
 	@scripts/pythons.sh dist/fanin-*.whl $(WHEELS)
 
+.PHONY: loom
+loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
+	$(call say,loom: the models of tests/loom.rs)
+	@RUSTFLAGS='--cfg fanin_loom' $(CARGO) test --quiet --locked --release --target-dir target/loom --test loom
+
 .PHONY: prove
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	$(call say,prove: the long tests of cargo and pytest)

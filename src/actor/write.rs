@@ -15,12 +15,15 @@ const BLOCK: usize = 256 * 1024;
 /// Slices a gathered send passes at once; the system's limit is 1024.
 const SLICES: usize = 1024;
 
+/// Of pieces that are sent where they lie, those below this are copied together: a slice costs the system more.
+const SHORT: usize = 512;
+
 /// How the actor writes what it has drained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// A write a message.
     Each,
-    /// A write for all that was drained; what does not lie in one piece is copied together, up to 256 KiB at a time.
+    /// A write for all that was drained; what lies in short pieces is copied together, up to 256 KiB at a time.
     Batch,
     /// A gathered write of the pieces as they lie, without a copy, up to 1024 at a time.
     Vectored,
@@ -95,6 +98,9 @@ impl Writer {
             batch.advance(written);
             return Ok(1);
         }
+        if batch.gathers() {
+            return write_gathered(batch, wire, &mut self.block).await;
+        }
         self.block.clear();
         while batch.has_remaining() && self.block.len() < BLOCK {
             let piece = batch.chunk();
@@ -132,6 +138,44 @@ async fn write_pieces<B: Batch, W: Wire>(batch: &mut B, wire: &W) -> io::Result<
     Ok(1)
 }
 
+/// A gathered write of long pieces as they lie, and of short ones copied together into `block`.
+async fn write_gathered<B: Batch, W: Wire>(batch: &mut B, wire: &W, block: &mut Vec<u8>) -> io::Result<u64> {
+    let written = {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = batch.chunks_vectored(&mut slices);
+        copy_short(&slices[..filled], block);
+        let filled = join_short(&mut slices[..filled], block);
+        wire.send_gathered(&slices[..filled]).await?
+    };
+    batch.advance(written);
+    Ok(1)
+}
+
+fn copy_short(slices: &[IoSlice<'_>], block: &mut Vec<u8>) {
+    block.clear();
+    slices.iter().filter(|slice| slice.len() < SHORT).for_each(|slice| block.extend_from_slice(slice));
+}
+
+/// Puts one slice of `block` in the place of each run of short ones, and returns how many there are then.
+fn join_short<'a>(slices: &mut [IoSlice<'a>], block: &'a [u8]) -> usize {
+    let (mut joined, mut at, mut begun) = (0, 0, 0);
+    let mut in_run = false;
+    for index in 0..slices.len() {
+        let slice = slices[index];
+        if slice.len() < SHORT {
+            begun = if in_run { begun } else { at };
+            at += slice.len();
+            joined -= usize::from(in_run);
+            slices[joined] = IoSlice::new(&block[begun..at]);
+        } else {
+            slices[joined] = slice;
+        }
+        in_run = slice.len() < SHORT;
+        joined += 1;
+    }
+    joined
+}
+
 async fn send_all<W: Wire>(mut bytes: &[u8], wire: &W) -> io::Result<u64> {
     let mut writes = 0;
     while !bytes.is_empty() {
@@ -140,4 +184,25 @@ async fn send_all<W: Wire>(mut bytes: &[u8], wire: &W) -> io::Result<u64> {
         writes += 1;
     }
     Ok(writes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_short_pieces_are_joined() {
+        let (long, short) = ([1; SHORT], [2; 3]);
+        for pattern in ["", "s", "l", "sl", "ls", "ssl", "lss", "slslss", "llssl"] {
+            let mut slices: Vec<_> =
+                pattern.bytes().map(|kind| IoSlice::new(if kind == b'l' { &long } else { &short })).collect();
+            let plain: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            let mut block = Vec::new();
+            copy_short(&slices, &mut block);
+            let joined = join_short(&mut slices, &block);
+            let seen: Vec<u8> = slices[..joined].iter().flat_map(|slice| slice.to_vec()).collect();
+            assert_eq!(seen, plain, "{pattern}");
+            assert!(slices[..joined].windows(2).all(|two| two.iter().any(|slice| slice.len() >= SHORT)), "{pattern}");
+        }
+    }
 }

@@ -1,9 +1,7 @@
 //! A mutex by whoever makes it: what lets one algorithm be measured over several locks.
 
+use super::sync::{Mutex, lock};
 use std::ops::DerefMut;
-use std::sync::Mutex;
-
-use super::lock;
 
 /// A kind of lock.
 pub trait Guard: Send + Sync + 'static {

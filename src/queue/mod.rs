@@ -11,6 +11,7 @@
 //! 9. [`atomic_swap`]: a lock-free stack, taken whole by one atomic exchange.
 //! 10. [`sharded`]: several swap queues behind one face, a producer in one of them.
 //! 11. [`ring`]: one ring of bytes that all producers share.
+//! 12. [`lanes`]: a byte stream a producer, written from where it lies.
 //!
 //! The queues of other crates are in `rivals`, with the feature of that name.
 //!
@@ -28,6 +29,7 @@ pub mod async_swap;
 pub mod atomic_swap;
 pub mod carrier;
 pub mod guard;
+pub mod lanes;
 pub mod locked;
 pub mod mpsc;
 pub mod mpsc_bounded;
@@ -45,9 +47,11 @@ pub mod swap_yield;
 
 mod bell;
 mod line;
+mod sync;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use bytes::Buf;
 
@@ -143,6 +147,11 @@ pub trait Batch: Buf + Send {
 
     /// How many messages are not wholly written.
     fn messages(&self) -> usize;
+
+    /// Whether it lies in pieces so long that sending them where they lie is cheaper than copying them together.
+    fn gathers(&self) -> bool {
+        false
+    }
 }
 
 /// How the consumer takes.
@@ -292,6 +301,8 @@ algorithms! {
     SwapParkingLot => swap_parking_lot::SwapParkingLot,
     /// [`async_swap`]
     AsyncSwap => async_swap::AsyncSwap,
+    /// [`lanes`]
+    Lanes => lanes::Lanes,
     /// [`atomic_swap`]
     AtomicSwap => atomic_swap::AtomicSwap,
     /// [`sharded`]
@@ -338,4 +349,12 @@ impl std::str::FromStr for Kind {
 /// Locks, whatever a panicking producer may have done: no code of ours panics while it holds the lock.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes whoever was found asleep.
+#[inline]
+pub(crate) fn wake(sleeper: Option<Waker>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.wake();
+    }
 }

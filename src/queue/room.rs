@@ -149,6 +149,11 @@ impl Room {
         !self.line.is_empty()
     }
 
+    /// Takes room for what is in the queue already, were it beyond the capacity; in units of the capacity.
+    pub fn charge(&mut self, units: usize) {
+        self.used += units;
+    }
+
     /// Joins the end of the line.
     pub fn join(&mut self, length: usize, waker: Waker) -> Ticket {
         let ticket = self.next;

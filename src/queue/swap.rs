@@ -14,7 +14,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::ops::DerefMut;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
@@ -22,7 +21,8 @@ use bytes::Buf;
 use super::arena::Arena;
 use super::guard::{Guard, Std};
 use super::room::{Room, Ticket};
-use super::{Algorithm, Batch, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
+use super::sync::Arc;
+use super::{Algorithm, Batch, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape, wake};
 use crate::error::SendError;
 
 /// The algorithm.
@@ -289,12 +289,5 @@ impl<G: Guard> Drop for SwapReceiver<G> {
 impl<G: Guard> fmt::Debug for SwapReceiver<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SwapReceiver").field("back", &self.back).field("backlog", &self.backlog).finish_non_exhaustive()
-    }
-}
-
-#[inline]
-fn wake(sleeper: Option<Waker>) {
-    if let Some(sleeper) = sleeper {
-        sleeper.wake();
     }
 }

@@ -1,0 +1,86 @@
+//! The barrier between a producer that has published and a consumer that is about to sleep.
+//!
+//! Both sides write one thing and then read what the other writes: the producer its tail and then whether its lane is
+//! parked, the consumer that the lane is parked and then its tail. Unless a full barrier stands between the two on both
+//! sides, each can miss the other, and a message sleeps with the consumer.
+//!
+//! A producer passes here with every message, the consumer only before it sleeps. So the producer's side is a barrier for
+//! the compiler alone, and the consumer's makes the kernel run a full barrier on every core that runs this process
+//! (`membarrier`, private and expedited). Where the kernel has no such call, both sides use a fence; that form is the one
+//! that loom checks, because no model knows of `membarrier`. The stress test in `tests/lanes.rs` drives the other.
+//!
+//! This file is `unsafe` because `membarrier` is a raw system call.
+#![allow(unsafe_code)]
+
+use std::sync::OnceLock;
+
+use super::super::sync::{Ordering, fence};
+
+/// How the two sides are kept apart; the same for all queues of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Barrier {
+    /// The consumer pays for both.
+    Asymmetric,
+    /// Each side fences.
+    Fenced,
+}
+
+impl Barrier {
+    /// The best that the system has.
+    pub(super) fn best() -> Self {
+        static BEST: OnceLock<Barrier> = OnceLock::new();
+        *BEST.get_or_init(|| if cfg!(not(fanin_loom)) && register() { Self::Asymmetric } else { Self::Fenced })
+    }
+
+    /// The producer's side.
+    #[inline]
+    pub(super) fn light(self) {
+        match self {
+            Self::Asymmetric => std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst),
+            // SeqCst: pairs with the fence in `heavy`.
+            Self::Fenced => fence(Ordering::SeqCst),
+        }
+    }
+
+    /// The consumer's side.
+    pub(super) fn heavy(self) {
+        match self {
+            Self::Asymmetric => synchronize(),
+            // SeqCst: pairs with the fence in `light`.
+            Self::Fenced => fence(Ordering::SeqCst),
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(fanin_loom)))]
+mod system {
+    use nix::libc::{
+        MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, SYS_membarrier, c_int, syscall,
+    };
+
+    fn membarrier(command: c_int) -> bool {
+        // SAFETY: the call takes three integers, touches no memory of ours, and reports an unknown command as an error.
+        unsafe { syscall(SYS_membarrier, command, 0, 0) == 0 }
+    }
+
+    pub(super) fn register() -> bool {
+        membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+    }
+
+    /// It fails for a process that is not registered, and for no other: `register` has tried it.
+    pub(super) fn synchronize() {
+        let done = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        debug_assert!(done, "membarrier was withdrawn");
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(fanin_loom))))]
+mod system {
+    pub(super) fn register() -> bool {
+        false
+    }
+
+    pub(super) fn synchronize() {}
+}
+
+use system::{register, synchronize};
