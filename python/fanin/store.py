@@ -97,18 +97,15 @@ def _columns(path: str | os.PathLike[str], stored: dict[str, Any]) -> Columns:
 
 
 def _packed(values: Sequence[Any]) -> Any:
-    distinct = dict.fromkeys(values) if len(values) > 1 and _short(values) else {}
+    if len(values) < 4 or not (isinstance(values[0], str) or values[0] == values[-1]):
+        return values
+    distinct = dict.fromkeys(values)
     if len(distinct) == 1:
         return {"same": values[0]}
-    if len(distinct) <= MOST_WORDS and len(distinct) * 4 <= len(values) and isinstance(values[0], str):
+    if isinstance(values[0], str) and len(distinct) <= min(MOST_WORDS, len(values) // 4):
         at = {word: number for number, word in enumerate(distinct)}
         return {"words": list(distinct), "at": [at[word] for word in values]}
     return values
-
-
-def _short(values: Sequence[Any]) -> bool:
-    """Whether a look at all of them is worth it."""
-    return isinstance(values[0], str) or values[0] == values[-1]
 
 
 def _unpacked(stored: Any, length: int) -> Sequence[Any] | None:
