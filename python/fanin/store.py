@@ -71,8 +71,9 @@ def read(path: str | os.PathLike[str], content: bytes) -> tuple[Columns, dict[st
 
 def strict_json(content: bytes | str) -> Any:
     """JSON without the numbers that it does not have; ValueError for whatever is wrong with it."""
+    text = content if isinstance(content, str) else content.decode()
     try:
-        return json.loads(content, parse_constant=_no_number)
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -125,6 +126,9 @@ def _unpacked(stored: Any, length: int) -> Sequence[Any] | None:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _bad(path: str | os.PathLike[str], why: str) -> PlanError:
