@@ -280,6 +280,13 @@ def least(call: Callable[[], object], times: int = 5) -> float:
     return min(taken)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 5, 8, 27])
+def test_every_size_comes_back(make_sweep: Make, tmp_path: Path, rows: int) -> None:
+    whole = make_sweep(bad=[("swap/batch", 8)])
+    sweep = fanin.Sweep({name: values[:rows] for name, values in whole._stored.items()}, whole.metadata)
+    assert fanin.Sweep.load(sweep.save(tmp_path / "sweep.json")) == sweep
+
+
 def test_a_large_sweep_loads_fast(make_sweep: Make, tmp_path: Path) -> None:
     sweep = large(make_sweep, 100_000)
     path = sweep.save(tmp_path / "large.json")

@@ -271,6 +271,11 @@ def test_one_block_measures_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
 
 
+def test_where_there_is_no_place_for_a_lock_it_measures_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc/none")
+    assert len(PLAN.run(progress=False)) == 18
+
+
 def test_the_lock_is_for_every_user(own_lock: Path) -> None:
     with lock.measuring(1):
         assert own_lock.stat().st_mode & 0o777 == 0o666

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import json
 import math
 import pickle
 import random
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -313,3 +315,44 @@ def test_auto_rounds_spend_the_budget(monkeypatch: pytest.MonkeyPatch, make_run:
     monkeypatch.setattr("fanin._native.run", slow(0.01, make_run))
     sweep = small(rounds="auto", budget=0.6, min_seconds=0).run(progress=False)
     assert 3 <= max(Counter(sweep.column("cell")).values()) <= 15
+
+
+# --- from a shell ----------------------------------------------------------------------------------------------------
+
+
+def fanin_in(folder: Path, shell: list[str], *arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [*shell, *arguments], cwd=folder, check=False, capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_plan_from_a_shell(tmp_path: Path, shell: list[str]) -> None:
+    small(capacity=[None, 4096], rounds=2).save(tmp_path / "plan.toml")
+    code, dry, _ = fanin_in(tmp_path, shell, "sweep", "plan.toml", "--dry-run", "--json")
+    assert (code, len(json.loads(dry)["cells"]), len(json.loads(dry)["left_out"])) == (0, 6, 2)
+    code, text, _ = fanin_in(tmp_path, shell, "sweep", "plan.toml", "--journal", "runs.ndjson", "--out", "sweep.json")
+    assert code == 0
+    assert "12 runs: 6 cells, 2 rounds; all delivered; 2 cells left out" in text
+    assert fanin.Sweep.load(tmp_path / "runs.ndjson") == fanin.Sweep.load(tmp_path / "sweep.json")
+    code, _, problem = fanin_in(tmp_path, shell, "sweep", "plan.toml", "--journal", "runs.ndjson")
+    assert (code, "resume=True finishes" in problem, problem.count("\n")) == (2, True, 1)
+    assert fanin_in(tmp_path, shell, "sweep", "plan.toml", "--journal", "runs.ndjson", "--resume")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("plan.toml", "--rounds", "3"), "--rounds: the plan in plan.toml brings its own"),
+        (("plan.toml", "--producers", "1"), "--producers: the plan"),
+        (("spoilt.toml",), "spoilt.toml"),
+        (("swap/batch", "--rounds", "often"), "invalid number value: 'often'"),
+        (("swap/batch", "--budget", "soon"), "budget='soon'"),
+        (("swap/batch", "--budget", "0.001s"), "one round takes"),
+    ],
+)
+def test_a_shell_is_told(tmp_path: Path, shell: list[str], arguments: tuple[str, ...], part: str) -> None:
+    small().save(tmp_path / "plan.toml")
+    (tmp_path / "spoilt.toml").write_text("strategies = [")
+    code, _, problem = fanin_in(tmp_path, shell, "sweep", *arguments)
+    assert (code, part in problem, problem.count("\n")) == (2, True, 1), problem

@@ -1,6 +1,7 @@
 """Cells, the grid they form, and how long each is repeated; checked before anything runs.
 
-A new knob is a field of `Cell`, a line in `CHECKS`, and a column of `Run`.
+A new knob is a field of `Cell`, a line in `CHECKS`, and a column of `Run`. A knob that is more than a word or a number,
+such as a mix of sizes for `payload`, is a frozen value with a `to_dict`, as loads are (`loads.py`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from . import _native, host
-from .cells import AXES
+from .cells import AXES, Cell
 from .errors import JournalError, PlanError
 from .plan import Plan
 from .rows import STORED, Columns, Row, problem, tabulate, timeless
@@ -104,9 +104,10 @@ class Journal:
             JournalError: There is one.
         """
         seen: set[tuple[int, int]] = set()
+        cells = plan.cells
         for number, row in enumerate(self.kept.rows if self.kept else ()):
             place = (row[0], row[1])
-            if place in seen or not _planned(row, plan, order):
+            if place in seen or not _planned(row, plan.seed, cells, order):
                 raise _bad(self.path, f"its run {number} is not one of the plan's, or there twice")
             seen.add(place)
 
@@ -281,14 +282,19 @@ def _same(name: str, kept: Kept, plan: Plan) -> None:
         )
 
 
-def _planned(row: Row, plan: Plan, order: Sequence[Sequence[int]]) -> bool:
-    values = dict(zip(STORED, row, strict=True))
-    number, position = values["round"], values["position"]
-    if number >= len(order) or position >= len(order[number]) or order[number][position] != values["cell"]:
+def _planned(row: Row, seed: int, cells: Sequence[Cell], order: Sequence[Sequence[int]]) -> bool:
+    number, position, cell = row[:3]
+    if number >= len(order) or position >= len(order[number]) or order[number][position] != cell:
         return False
-    cell = plan.cells[values["cell"]]
-    asked = {name: getattr(cell, name) for name in AXES if not (name == "threads" and cell.threads is None)}
-    return values["seed"] == plan.seed and all(values[name] == value for name, value in asked.items())
+    asked = cells[cell]
+    return row[_SEED] == seed and all(
+        row[place] == getattr(asked, name) or (name == "threads" and asked.threads is None) for name, place in _AXES
+    )
+
+
+_PLACES = {name: place for place, name in enumerate(STORED)}
+_SEED = _PLACES["seed"]
+_AXES = [(name, _PLACES[name]) for name in AXES]
 
 
 def _header(plan: Plan, times: Sequence[int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,15 +29,25 @@ def path() -> Path:
 
 
 @contextmanager
-def measuring(wait: float) -> Iterator[None]:
+def measuring(wait: float, busy: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Holds the host; waits for it up to so many seconds, and answers Ctrl-C meanwhile.
+
+    Where there is no place for the file, on a system that can only be read, it holds nothing.
+
+    Args:
+        wait: The seconds.
+        busy: Called once if there is something to wait for.
 
     Raises:
         HostBusy: Another sweep has it still.
     """
-    file = _open()
     try:
-        _take(file, time.monotonic() + wait, wait)
+        file = _open()
+    except OSError:
+        yield
+        return
+    try:
+        _take(file, wait, busy)
         yield
     finally:
         os.close(file)
@@ -53,13 +63,18 @@ def _open() -> int:
         return file
 
 
-def _take(file: int, deadline: float, wait: float) -> None:
+def _take(file: int, wait: float, busy: Callable[[], None]) -> None:
+    deadline = time.monotonic() + wait
+    told = False
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise HostBusy(f"another sweep holds {path()} for more than {wait:g} seconds; see `wait`") from None
+            if not told:
+                busy()
+            told = True
             time.sleep(POLL)
         else:
             return

@@ -26,6 +26,7 @@ __all__ = ["Block", "Keeper", "measure", "resume", "run_block", "sweep", "visit"
 CLOSED = ClosedLoop()
 # Sweeps that were interrupted in this process: a pool may still hand it blocks of theirs.
 STOPPED: set[str] = set()
+WAIT = 3600.0
 LONGEST_WAIT = 30 * 86_400
 
 
@@ -86,7 +87,7 @@ def measure(
     resume: bool = False,
     progress: bool | None = None,
     executor: Executor | None = None,
-    wait: float = 3600.0,
+    wait: float = WAIT,
 ) -> Sweep:
     """Carries a plan out; `sweep` documents the arguments."""
     from . import executors
@@ -140,7 +141,7 @@ def _side_by_side(block: Block, keeper: Keeper) -> None:
     if block.visits:
         keeper.host(where, host.host())
     for _, group in groupby(block.visits, lambda place: (place.round, block.cells[place.cell].point())):
-        with lock.measuring(block.wait):
+        with lock.measuring(block.wait, lambda: keeper.bar.now("another sweep measures on this host; waiting")):
             for place in group:
                 keeper.bar.now(block.cells[place.cell].label())
                 keeper.row(_found(block, place, where))
@@ -189,7 +190,7 @@ def visit(points: Sequence[Cell], rounds: Sequence[Sequence[int]], effort: Effor
     metadata = {"began": host.now(), "fanin": _native.__version__, "seed": seed}
     todo = tuple(visits(rounds))
     try:
-        _side_by_side(Block("", dict(enumerate(points)), todo, effort, seed, LONGEST_WAIT), keeper)
+        _side_by_side(Block("", dict(enumerate(points)), todo, effort, seed, WAIT), keeper)
     except KeyboardInterrupt as stop:
         raise _interrupted(keeper, metadata, len(todo)) from stop
     return _sweep(keeper, metadata)
@@ -225,7 +226,7 @@ def resume(
     *,
     progress: bool | None = None,
     executor: Executor | None = None,
-    wait: float = 3600.0,
+    wait: float = WAIT,
 ) -> Sweep:
     """Finishes what a journal holds: the plan is in it. The table is the one that an undisturbed sweep would have made.
 
@@ -276,7 +277,7 @@ def sweep(
     resume: bool = False,
     progress: bool | None = None,
     executor: Executor | None = None,
-    wait: float = 3600.0,
+    wait: float = WAIT,
 ) -> Sweep:
     """Runs every combination of the arguments, in rounds that each visit all cells once, in an order from the seed.
 

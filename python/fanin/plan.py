@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _check, _format, cells, loads
-from .cells import Cell, Effort
+from .cells import AXES, Cell, Effort
 from .errors import PlanError
 from .loads import Load
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .dry_run import DryRun
     from .sweeps import Sweep
 
-__all__ = ["GRID", "Expansion", "LeftOut", "Plan", "expand"]
+__all__ = ["AXES", "GRID", "Expansion", "LeftOut", "Plan", "expand"]
 
 # The axes of a plan, in the order in which they number the cells: the last one fastest. An axis is a field of `Plan`.
 GRID = (

@@ -71,8 +71,9 @@ def read(path: str | os.PathLike[str], content: bytes) -> tuple[Columns, dict[st
 
 def strict_json(content: bytes | str) -> Any:
     """JSON without the numbers that it does not have; ValueError for whatever is wrong with it."""
+    text = content if isinstance(content, str) else content.decode()
     try:
-        return json.loads(content, parse_constant=_no_number)
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -97,18 +98,15 @@ def _columns(path: str | os.PathLike[str], stored: dict[str, Any]) -> Columns:
 
 
 def _packed(values: Sequence[Any]) -> Any:
-    distinct = dict.fromkeys(values) if len(values) > 1 and _short(values) else {}
+    if len(values) < 4 or not (isinstance(values[0], str) or values[0] == values[-1]):
+        return values
+    distinct = dict.fromkeys(values)
     if len(distinct) == 1:
         return {"same": values[0]}
-    if len(distinct) <= MOST_WORDS and len(distinct) * 4 <= len(values) and isinstance(values[0], str):
+    if isinstance(values[0], str) and len(distinct) <= min(MOST_WORDS, len(values) // 4):
         at = {word: number for number, word in enumerate(distinct)}
         return {"words": list(distinct), "at": [at[word] for word in values]}
     return values
-
-
-def _short(values: Sequence[Any]) -> bool:
-    """Whether a look at all of them is worth it."""
-    return isinstance(values[0], str) or values[0] == values[-1]
 
 
 def _unpacked(stored: Any, length: int) -> Sequence[Any] | None:
@@ -128,6 +126,9 @@ def _unpacked(stored: Any, length: int) -> Sequence[Any] | None:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _bad(path: str | os.PathLike[str], why: str) -> PlanError:
