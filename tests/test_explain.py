@@ -114,6 +114,15 @@ def test_what_did_not_deliver_is_left_out_and_named(simulate: Simulate) -> None:
     assert "producers=8: left out" in found.notes[0]
 
 
+def test_nothing_delivered_is_no_explanation(simulate: Simulate) -> None:
+    found = explain(simulate(SQUARE).changed(lambda row: row | {"status": "timeout"}))
+    assert len(found) == 0
+    assert "no point has all it takes" in repr(found)
+    assert "left out" in found._repr_html_()
+    with pytest.raises(fanin.PlanError, match="no point has all it takes"):
+        found.plot()
+
+
 def test_what_is_not_decided_is_said(simulate: Simulate) -> None:
     found = explain(simulate(SQUARE, noise=0.5, rounds=4))
     said = {row["cause"]: row["verdict"] for row in found}

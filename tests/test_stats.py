@@ -235,6 +235,25 @@ def test_a_comparison_is_a_table(simulate: Simulate) -> None:
     assert found.columns == ("producers", "strategy", "pairs", "ratio", "low", "high", "verdict")
 
 
+def test_one_strategy_has_nothing_to_be_compared_with(simulate: Simulate) -> None:
+    found = compare(simulate({"swap/batch": 1.0}))
+    assert (len(found), found.over) == (0, "swap/batch")
+    assert "swap/batch is the only strategy" in repr(found)
+    assert "<table>" in found._repr_html_()
+    with pytest.raises(fanin.PlanError, match="no ratio to draw"):
+        found.plot()
+
+
+def test_a_sweep_without_runs_is_refused(make_sweep: Callable[..., fanin.Sweep]) -> None:
+    empty = make_sweep().filter(producers=7)
+    assert len(empty) == 0
+    for ask in (empty.compare, empty.explain, empty.plot_regimes, empty.plot_latency):
+        with pytest.raises(fanin.PlanError):
+            ask()
+    assert empty.warnings() == ()
+    assert empty.scaling().refused == "the sweep has no runs that delivered"
+
+
 def test_frames(simulate: Simulate) -> None:
     pytest.importorskip("pandas")
     pytest.importorskip("polars")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _format, plot
+from ._check import refuse
 from .plot_axes import label_ends, plain_scale, thinned
 from .plot_ratio import GREY, along, apart
 from .stats.verdicts import DECIDED
@@ -23,6 +24,8 @@ MARKERS = {"taking": "s", "writing": "o", "queue": "D", "waiting": "^", "whole":
 def draw(found: Explanation, *, x: str = "producers", ax: Axes | None = None) -> Axes:
     """What `Explanation.plot` says."""
     rows = found.to_dicts()
+    if not rows:
+        raise refuse("sweep", found.strategy, f"no point has all it takes: {'; '.join(found.notes)}")
     along(found.columns[: found.columns.index("cause")], rows, x)
     axes = plot.new_axes() if ax is None else ax
     if len({row[x] for row in rows}) > 1:

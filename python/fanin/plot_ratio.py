@@ -25,6 +25,8 @@ DODGE = 0.35
 
 def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> Axes:
     """What `Comparison.plot` says."""
+    if not found.rows:
+        raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
     along(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
     axes = plot.new_axes() if ax is None else ax
     lines: dict[str, list[dict[str, Any]]] = {}
@@ -37,7 +39,7 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
         shifted = apart(places, number, len(lines))
         ends += _line(axes, name, rows, {place: shifted[place] for place in places}, look, x)
     values = [row[end] for row in found for end in ("ratio", "low", "high") if row[end]]
-    plain_scale(axes, "x", places or [1], thinned(places))
+    plain_scale(axes, "x", places, thinned(places))
     plain_scale(axes, "y", [*values, 1.0, *_noise(found)])
     _base(axes, found)
     axes.grid(True, which="major", alpha=0.25, linewidth=0.6)

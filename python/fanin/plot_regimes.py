@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _format, plot
+from ._check import refuse
 from .plot_ratio import rest
 from .stats.regimes import regimes
 
@@ -24,7 +25,9 @@ def draw(sweep: Rows, metric: str, *, x: str = "producers", y: str = "payload", 
     plot.numbers(sweep, "x", x)
     plot.numbers(sweep, "y", y)
     found = regimes(sweep, metric)
-    only = sweep.column(y)[0] if len(sweep) else 0
+    if not found.rows:
+        raise refuse("sweep", None, "it has no runs")
+    only = sweep.column(y)[0]
     rows = [{y: only} | row for row in found]
     rest(
         tuple(name for name in (*found.columns, y) if name not in ("winner", "next", "ratio", "low", "high")),

@@ -65,6 +65,8 @@ class Comparison(Table):
         return {name: getattr(self, name) for name in about} | {"rows": self.to_dicts(), "notes": list(self.notes)}
 
     def _shown(self) -> tuple[list[str], list[list[object]]]:
+        if not self.rows:
+            return ["strategy"], []
         ends = self.columns.index("ratio")
         head = [*self.columns[:ends], "ratio", "verdict"]
         rows = [[*row[:ends], _format.interval(*row[ends : ends + 3]), row[-1]] for row in self.rows]
@@ -104,7 +106,14 @@ def compare(
     there = {*cells.logs, *cells.failed}
     others = [name for name in cells.strategies if name != over]
     rows = [row(point, name) for point in cells.points for name in others if Key(point, name) in there]
-    notes = (*_failures(cells), *_unpaired(rows, over), *_chance(rows, covered), *remarks(sweep, metric, grouped=True))
+    alone = [] if others else [f"{over} is the only strategy: there is nothing to compare"]
+    notes = (
+        *alone,
+        *_failures(cells),
+        *_unpaired(rows, over),
+        *_chance(rows, covered),
+        *remarks(sweep, metric, grouped=True),
+    )
     limit = floor(max((row["pairs"] for row in rows), default=2) or 2) if floor else None
     return _table(rows, over, metric, covered, share, limit, notes)
 

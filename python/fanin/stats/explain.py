@@ -91,6 +91,8 @@ class Explanation(Table):
         return about | {name: table.to_dicts() for name, table in tables.items()} | said
 
     def __repr__(self) -> str:
+        if not self.rows:
+            return "\n".join([f"no point has all it takes to explain {self.strategy}", *self.notes])
         parts = [self.sentence, "", self.title, _format.text_table(*_brief(self))]
         parts += ["", self.conditions.title, _format.text_table(*_brief(self.conditions))]
         return "\n".join([*parts, *(f"! {note}" for note in self.notes)])
