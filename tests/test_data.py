@@ -133,6 +133,23 @@ def test_a_stream_that_nobody_takes_goes() -> None:
     assert len(arrow.LENT) == before
 
 
+def test_the_capsule_outlives_the_stream_that_was_taken_out_of_it() -> None:
+    """Its destructor looks at its own structure, which must still be there when the consumer is long done."""
+    pyarrow = pytest.importorskip("pyarrow")
+    capsules = []
+    for _ in range(50):
+        shelf = Shelf(3)
+        capsule = shelf.__arrow_c_stream__()
+        capsules.append(capsule)
+        pyarrow.RecordBatchReader._import_from_c_capsule(capsule).read_all()
+        gc.collect()
+    assert len(arrow._CAPSULES) >= 50
+    before = len(arrow._CAPSULES)
+    del capsule, capsules
+    gc.collect()
+    assert len(arrow._CAPSULES) == before - 50
+
+
 def test_it_can_be_taken_again_and_in_threads(make_sweep: Make) -> None:
     polars = pytest.importorskip("polars")
     from concurrent.futures import ThreadPoolExecutor

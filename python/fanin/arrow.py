@@ -23,6 +23,8 @@ FORMATS = {"int": b"l", "float": b"g", "str": b"u", "bool": b"b"}
 
 # What is lent, by key. Empty when every consumer has let go.
 LENT: dict[int, Any] = {}
+# The structures that capsules point to, by address.
+_CAPSULES: dict[int, Any] = {}
 _keys = count(1)
 
 
@@ -73,9 +75,10 @@ Stream._fields_ = [
 def stream(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, str]) -> object:
     """A capsule with a stream of one batch; `kinds` names each column's type, such as `int` or `str | None`."""
     lent = Stream(*map(_address, (_get_schema, _get_next, _get_last_error, _release_stream)), _lend([columns, kinds]))
-    key = lent.private_data
-    LENT[key].append(lent)
-    return _new_capsule(ctypes.byref(lent), NAME, _address(_release_capsule))
+    # The structure is the capsule's: who takes the stream moves it out, and may end it, while the capsule goes on.
+    address = ctypes.addressof(lent)
+    _CAPSULES[address] = lent
+    return _new_capsule(address, NAME, _address(_release_capsule))
 
 
 # --- what is lent -----------------------------------------------------------------------------------------------------
@@ -243,11 +246,11 @@ _capsule_pointer.argtypes = [c_void_p, c_char_p]
 _capsule_pointer.restype = c_void_p
 
 
-def _capsule_releaser(locate: Any, name: bytes, view: Any, release: Any) -> _Callback:
-    """Ends a stream that nobody took; it too looks up no name."""
+def _capsule_releaser(locate: Any, name: bytes, held: dict[int, Any], release: Any) -> _Callback:
+    """Ends a stream that nobody took, and its structure; it too looks up no name."""
 
     def end(capsule: int) -> None:
-        stream = view(locate(capsule, name))
+        stream = held.pop(locate(capsule, name))
         if stream.release:
             release(stream)
 
@@ -255,5 +258,5 @@ def _capsule_releaser(locate: Any, name: bytes, view: Any, release: Any) -> _Cal
 
 
 _release_capsule = _lasting(ctypes.CFUNCTYPE(None, c_void_p))(
-    _capsule_releaser(_capsule_pointer, NAME, Stream.from_address, _release_stream)
+    _capsule_releaser(_capsule_pointer, NAME, _CAPSULES, _release_stream)
 )
