@@ -172,7 +172,7 @@ def test_strategies_say_what_they_are() -> None:
     assert pickle.loads(pickle.dumps(every)) == every
     for shown in (repr(every), every._repr_html_()):
         assert all(strategy.queue in shown and f"…/{strategy.write}" in shown for strategy in every)
-    assert max(map(len, repr(every).splitlines())) < 140
+    assert max(map(len, repr(every).splitlines())) < 150
 
 
 def test_a_strategy_is_found_by_name() -> None:

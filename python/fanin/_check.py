@@ -10,7 +10,19 @@ from typing import Any
 
 from .errors import PlanError
 
-__all__ = ["axis", "between", "distinct", "integer", "nanoseconds", "one_of", "real", "refuse", "seconds", "word"]
+__all__ = [
+    "axis",
+    "between",
+    "distinct",
+    "integer",
+    "nanoseconds",
+    "one_of",
+    "real",
+    "refuse",
+    "seconds",
+    "strategy",
+    "word",
+]
 
 LONGEST_SECONDS = 86_400
 LONGEST_SPAN = 7 * LONGEST_SECONDS
@@ -94,6 +106,15 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
     raise refuse(name, value, f"allowed are {', '.join(allowed)}{_hint(value, allowed)}")
+
+
+def strategy(name: str, value: object, allowed: Sequence[str]) -> str:
+    """A strategy's name. There are many: its two halves are told apart, and a near miss gets a hint."""
+    if isinstance(value, str) and value in allowed:
+        return value
+    queues, writes = (", ".join(dict.fromkeys(half)) for half in zip(*(one.split("/") for one in allowed), strict=True))
+    form = f"allowed are a queue and a write, as in swap/batch; queues: {queues}; writes: {writes}"
+    raise refuse(name, value, f"{form}{_hint(value, allowed)}")
 
 
 def word(name: str, value: object, allowed: str) -> str:

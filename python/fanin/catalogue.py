@@ -67,9 +67,9 @@ class Strategies(tuple[Strategy, ...]):
         Raises:
             PlanError: There is none; the message lists the names.
         """
-        from ._check import one_of
+        from . import _check
 
-        return self[self.names.index(one_of("strategy", name, self.names))]
+        return self[self.names.index(_check.strategy("strategy", name, self.names))]
 
     def __repr__(self) -> str:
         return "\n\n".join(_format.text_table(*table) for table in self._tables())

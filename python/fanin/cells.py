@@ -156,7 +156,7 @@ def _possible(cell: Cell) -> Cell:
 
 
 def _strategy(name: str) -> Callable[[object], str]:
-    return lambda value: _check.one_of(name, value, strategies().names)
+    return lambda value: _check.strategy(name, value, strategies().names)
 
 
 def _integer(
