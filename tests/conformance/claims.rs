@@ -98,6 +98,22 @@ impl Claim for EmptyMessage {
     }
 }
 
+impl Claim for EmptyRoom {
+    fn hold<Q: Queue>(self, facts: &Facts, size: Option<usize>) {
+        if size.is_some() || !facts.bounded {
+            return;
+        }
+        let (mut sender, mut receiver) = Q::open(&shape(size, three(facts)));
+        for _ in 0..10 {
+            push(&mut sender, &[]);
+            while poll(receiver.drain()) == Poll::Ready(true) {
+                assert!(messages(receiver.batch()).is_empty());
+            }
+        }
+        assert_eq!(fill(&mut sender, size), 3);
+    }
+}
+
 impl Claim for OtherSize {
     fn hold<Q: Queue>(self, _: &Facts, size: Option<usize>) {
         let Some(size) = size else { return };

@@ -60,6 +60,7 @@ claims! {
     closing_while_full_keeps_what_was_taken is ClosesFull;
     a_dropped_receiver_refuses_senders is DroppedReceiver;
     an_empty_message_leaves_no_trace is EmptyMessage;
+    empty_messages_use_up_no_room is EmptyRoom;
     a_message_of_another_size_is_taken_whole_or_not_at_all is OtherSize;
     a_message_beyond_the_capacity_is_refused_at_once is TooLarge;
     a_cancelled_send_takes_nothing_and_lets_the_next_one_in is Cancelled;
