@@ -18,11 +18,14 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
 use atomic_waker::AtomicWaker;
-use bytes::Buf;
 
 use super::pieces::Pieces;
 use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
+
+/// A drain moves this many messages at most: the stack is taken whole, but walked in parts, so that the consumer is heard
+/// of in between.
+const MOST: usize = 16 * 1024;
 
 /// The algorithm.
 #[derive(Debug)]
@@ -60,8 +63,13 @@ impl<C: Carrier> Queue for Stack<C> {
             senders: AtomicUsize::new(1),
             sleeper: AtomicWaker::new(),
         });
-        let receiver =
-            StackReceiver { shared: Arc::clone(&shared), batch: Pieces::new(), rest: Vec::new(), backlog: 0 };
+        let receiver = StackReceiver {
+            shared: Arc::clone(&shared),
+            batch: Pieces::new(),
+            chain: Chain::default(),
+            rest: Chain::default(),
+            backlog: 0,
+        };
         (StackSender(shared), receiver)
     }
 }
@@ -108,19 +116,20 @@ impl<C> Shared<C> {
         }
     }
 
-    /// Exchanges the stack for `next`, and moves its messages into `into`, oldest first.
-    fn take(&self, next: *mut Node<C>, into: &mut Vec<C>) {
+    /// Exchanges the stack for `next`, and turns what it was around.
+    fn take(&self, next: *mut Node<C>) -> Chain<C> {
         // Acquire and Release: the partners are in `push`.
         let mut newest = self.newest.swap(next, Ordering::AcqRel);
-        let from = into.len();
+        let mut chain = Chain::default();
         while newest != closed() && !newest.is_null() {
+            let oldest = chain.oldest.get_mut();
             // SAFETY: the node came from `Box::into_raw` in `push`, which linked it once; the exchange has taken it out of
-            // everybody's reach, and its `older` is walked here only.
-            let node = unsafe { Box::from_raw(newest) };
-            newest = node.older;
-            into.push(node.message);
+            // everybody's reach but this function's.
+            let older = unsafe { std::mem::replace(&mut (*newest).older, *oldest) };
+            (*oldest, newest) = (newest, older);
+            chain.length += 1;
         }
-        into[from..].reverse();
+        chain
     }
 
     fn is_closed(&self) -> bool {
@@ -132,7 +141,43 @@ impl<C> Shared<C> {
 impl<C> Drop for Shared<C> {
     fn drop(&mut self) {
         // What was sent after the receiver's end cannot be: its end closes. This is for the order of drops alone.
-        self.take(closed(), &mut Vec::new());
+        drop(self.take(closed()));
+    }
+}
+
+/// Nodes taken off the stack, oldest first: in these, [`Node::older`] leads to the next newer one.
+#[derive(Debug)]
+struct Chain<C> {
+    /// Null for none. Atomic only to be sent to another thread; nobody shares it.
+    oldest: AtomicPtr<Node<C>>,
+    length: usize,
+}
+
+impl<C> Chain<C> {
+    /// Takes the oldest message off.
+    fn pop(&mut self) -> Option<C> {
+        let oldest = self.oldest.get_mut();
+        if oldest.is_null() {
+            return None;
+        }
+        // SAFETY: the node came from `Box::into_raw` in `push`; `take` has put it into this chain alone, and here it
+        // leaves it.
+        let node = unsafe { Box::from_raw(*oldest) };
+        *oldest = node.older;
+        self.length -= 1;
+        Some(node.message)
+    }
+}
+
+impl<C> Default for Chain<C> {
+    fn default() -> Self {
+        Self { oldest: AtomicPtr::new(ptr::null_mut()), length: 0 }
+    }
+}
+
+impl<C> Drop for Chain<C> {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
     }
 }
 
@@ -180,8 +225,10 @@ impl<C> Drop for StackSender<C> {
 pub struct StackReceiver<C: Carrier> {
     shared: Arc<Shared<C>>,
     batch: Pieces<C>,
+    /// What was taken off the stack and is not drained yet.
+    chain: Chain<C>,
     /// What stood in the queue when it was closed.
-    rest: Vec<C>,
+    rest: Chain<C>,
     backlog: usize,
 }
 
@@ -190,13 +237,13 @@ impl<C: Carrier> StackReceiver<C> {
     fn look(&mut self) -> Poll<bool> {
         // The end is read before the look, so that what the last sender pushed is found by it.
         let ended = self.shared.senders.load(Ordering::Acquire) == 0 || self.shared.is_closed();
-        let (shared, rest) = (&self.shared, &mut self.rest);
-        let next = if shared.is_closed() { closed() } else { ptr::null_mut() };
-        let found = self.batch.refill(|items| {
-            items.append(rest);
-            shared.take(next, items);
-        });
-        self.backlog = self.batch.remaining();
+        if self.chain.length == 0 {
+            let closed = self.shared.is_closed();
+            self.chain = if closed { std::mem::take(&mut self.rest) } else { self.shared.take(ptr::null_mut()) };
+        }
+        let chain = &mut self.chain;
+        let found = self.batch.refill(|items| items.extend(std::iter::from_fn(|| chain.pop()).take(MOST)));
+        self.backlog = self.batch.backlog(self.chain.length);
         match (found, ended) {
             (true, _) => Poll::Ready(true),
             (false, true) => Poll::Ready(false),
@@ -231,7 +278,10 @@ impl<C: Carrier> Receiver for StackReceiver<C> {
     }
 
     fn close(&mut self) {
-        self.shared.take(closed(), &mut self.rest);
+        let rest = self.shared.take(closed());
+        if rest.length > 0 {
+            self.rest = rest;
+        }
     }
 }
 
@@ -243,6 +293,8 @@ impl<C: Carrier> Drop for StackReceiver<C> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+
     use super::*;
 
     type Message = Box<[u8]>;
