@@ -267,7 +267,7 @@ macro_rules! algorithms {
             /// What it can do with a message for which there is no room; without a bound that never happens.
             #[must_use]
             pub const fn policies(self) -> &'static [OnFull] {
-                let displaces = match self { $(Self::$name => <$algorithm>::DISPLACES,)* };
+                let displaces = match self { $($(#[cfg($when)])? Self::$name => <$algorithm>::DISPLACES,)* };
                 match (self.facts().bounded, displaces) {
                     (false, _) => &[OnFull::Wait],
                     (true, false) => &[OnFull::Wait, OnFull::DropNewest],

@@ -1,10 +1,10 @@
 //! `lanes`: a byte stream of its own for each producer, written to the socket from where it lies.
 //!
 //! * **Idea**: what producers share is what they pay for, so they share nothing while there is work. A producer copies a
-//!   message to the end of its own [`chain`] and publishes it by one store; the consumer looks at the lanes that are
+//!   message to the end of its own `chain` and publishes it by one store; the consumer looks at the lanes that are
 //!   active, lends their bytes in place to one gathered write, and moves on by what was really written. A lane that has
 //!   nothing is parked, and its producer rings when it turns from empty to not empty, so a drain costs what is active,
-//!   not what exists. The consumer sleeps when every lane is parked; the [`barrier`] that this needs is paid by the
+//!   not what exists. The consumer sleeps when every lane is parked; the `barrier` that this needs is paid by the
 //!   consumer.
 //! * **Guarantees**: each producer's order, and no other; whole messages, each in one piece of memory. Bounded on request,
 //!   in bytes or messages, counted for what waits (what the consumer has taken comes on top: at most as much again):
@@ -17,8 +17,8 @@
 //! * **Source**: a ring a producer, as `NanoLog` and Aeron have; linked segments as in tokio's
 //!   and crossbeam's lists; the asymmetric barrier of liburcu and folly.
 //!
-//! [`chain`] is the stream, [`lane`] what both sides know of it, [`desk`] what all lanes share, [`pool`] free segments;
-//! [`sender`], [`receiver`] and [`batch`] are the handles. `unsafe` are [`chain`] and [`barrier`], and nothing else.
+//! `chain` is the stream, `lane` what both sides know of it, `desk` what all lanes share, `pool` free segments;
+//! `sender`, `receiver` and `batch` are the handles. `unsafe` are `chain` and `barrier`, and nothing else.
 
 mod barrier;
 mod batch;
