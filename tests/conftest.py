@@ -1,5 +1,6 @@
 """What the Python tests share: made-up runs and sweeps, for what depends on numbers and not on a machine."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
@@ -20,13 +21,16 @@ def made_up_run(strategy: str = "swap/batch", producers: int = 8, ns: int = 100,
     sent = producers * 1000
     fields: dict[str, Any] = {
         "strategy": strategy, "queue": queue, "write": write, "producers": producers, "messages": 1000, "payload": 1,
-        "capacity": None, "producers_as": "tasks", "actor": "thread", "server": "discard", "threads": 2, "work_ns": 0,
+        "capacity": None, "capacity_unit": None, "on_full": "wait", "load": "closed", "rate": None, "arrivals": None,
+        "read_rate": None, "producers_as": "tasks", "actor": "thread", "server": "discard", "threads": 2, "work_ns": 0,
         "delay_ns": 0, "bursts": 1, "status": "ok", "counterexample": None, "proof": "shuffle", "sent": sent,
-        "delivered": sent, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0, "bytes": sent,
+        "delivered": sent, "dropped": 0, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0, "bytes": sent,
         "produce_ns": sent * ns // 2, "deliver_ns": sent * ns, "batches": 10, "writes": 10, "high_water_bytes": 4096,
         "cpu_user_ns": 3000, "cpu_system_ns": 2000, "voluntary_switches": 3, "involuntary_switches": 4,
+        "wakeups": 5, "largest_batch_bytes": 4096, "cpu_server_user_ns": 1000, "cpu_server_system_ns": 500,
     }  # fmt: skip
-    return fanin.Run(**(fields | changes))
+    unknown = dict.fromkeys(field.name for field in dataclasses.fields(fanin.Run))
+    return fanin.Run(**(unknown | fields | changes))
 
 
 def made_up_sweep(

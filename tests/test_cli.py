@@ -59,6 +59,29 @@ def test_a_run_that_does_not_deliver_ends_with_1(call: Call) -> None:
     assert (row["status"], row["nanoseconds_per_message"]) == ("timeout", None)
 
 
+def test_an_open_load(call: Call, tmp_path: Path) -> None:
+    load = [
+        "--payload",
+        "16",
+        "--load",
+        "open",
+        "--rate",
+        "20000",
+        "--arrivals",
+        "poisson",
+        "--capacity",
+        "64 messages",
+    ]
+    how = ["--on-full", "drop_newest", "--read-rate", "100000000", "--messages", "100"]
+    row = json.loads(call("run", "swap/batch", "--producers", "4", "--seed", "3", *load, *how, "--json").stdout)
+    assert (row["rate"], row["arrivals"], row["capacity"], row["capacity_unit"]) == (20000, "poisson", 64, "messages")
+    assert row["sent"] == row["delivered"] + row["dropped"] == 400
+    several = ["--rate", "20000,1e9", "--capacity", "4096,64 messages", "--producers", "2", "--rounds", "1"]
+    call("sweep", "swap/batch", *load, *how, *several, "--min-seconds", "0", "--out", "sweep.json")
+    sweep = fanin.Sweep.load(tmp_path / "sweep.json")
+    assert (len(sweep), set(sweep.column("rate")), set(sweep.column("capacity"))) == (4, {2e4, 1e9}, {4096, 64})
+
+
 def test_sweep(call: Call, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     files = ["--out", "sweep.json", "--plot", "sweep.png"]
@@ -130,6 +153,12 @@ def test_the_top_lists_the_commands(call: Call) -> None:
         ("run swap/batch --payload -1", ("payload=-1", "bytes")),
         ("run swap/batch --delay nan", ("delay=nan", "seconds")),
         ("run swap/batch --server http", ("server='http'", "discard, echo")),
+        ("run swap/batch --load open", ("rate=None", "--rate 10000")),
+        ("run swap/batch --rate 100", ("rate=100.0", "--load open")),
+        ("run swap/batch --load both", ("load='both'", "closed, open")),
+        ("run swap/batch --load open --rate 9 --arrivals odd", ("arrivals='odd'", "constant, poisson")),
+        ("run swap/batch --capacity 64k", ("capacity='64k'", "'256 KiB'")),
+        ("run mpsc/batch --on-full drop_newest", ("on_full=drop_newest", "mpsc can wait")),
         ("sweep swap/bach", ("strategies='swap/bach'", "did you mean")),
         ("sweep swap/batch --producers 1,8,1", ("producers=1", "twice")),
         ("sweep swap/batch --producers 1,,8", ("--producers", "'1,,8'")),

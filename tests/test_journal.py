@@ -35,7 +35,7 @@ class Stopwatch:
         self.calls += 1
         if self.calls == self.fails_at:
             raise KeyboardInterrupt
-        made = self._make(strategy, knobs["producers"], capacity=knobs["capacity"])
+        made = self._make(strategy, knobs["producers"], **{name: knobs[name] for name in ("capacity", "capacity_unit")})
         return {f.name: getattr(made, f.name) for f in dataclasses.fields(made)}
 
 
@@ -213,6 +213,7 @@ HOSTILE: dict[str, Callable[[Lines], list[Any]]] = {
     "no header": lambda lines: lines[1:],
     "a header that is a run": lambda lines: [lines[3], *lines],
     "another version": header(version=9),
+    "the version before": header(version=1),
     "no plan": header(plan=None),
     "a plan of nothing": header(plan={}),
     "another plan": header(plan=PLAN.to_dict() | {"seed": 6}),

@@ -69,6 +69,42 @@ def test_what_cannot_be_is_left_out_with_its_reason() -> None:
     assert "2 cells left out" in repr(sweep)
 
 
+def test_what_a_queue_cannot_do_when_it_is_full_is_left_out() -> None:
+    plan = small(strategies=["swap/batch", "ring/batch"], capacity="64 messages", on_full=["wait", "drop_oldest"])
+    assert len(plan.cells) == 6
+    assert {(left.cell.strategy, left.reason) for left in plan.left_out} == {
+        ("ring/batch", "on_full=drop_oldest: ring can wait, drop_newest")
+    }
+
+
+def test_an_open_load_is_an_axis() -> None:
+    slow, fast = fanin.open_loop(5e3), fanin.open_loop(5e4, "poisson")
+    plan = small(strategies="swap/batch", payload=16, load=[fanin.closed_loop(), slow, fast], rounds=2)
+    assert plan.load == (fanin.closed_loop(), slow, fast)
+    assert 'arrivals = "poisson"' in plan.to_toml()
+    assert Plan.from_toml(plan.to_toml()) == pickle.loads(pickle.dumps(plan)) == plan
+    assert plan.dry_run(calibrate=False).seconds > 2 * (50 + 400) / 5e3, "it lasts as long as it is to"
+    sweep = plan.run(progress=False)
+    assert {(run.load, run.rate, run.arrivals) for run in sweep} == {
+        ("closed", None, None), ("open", 5e3, "constant"), ("open", 5e4, "poisson"),
+    }  # fmt: skip
+    assert all((run.latency_p50_ns is None) == (run.load == "closed") for run in sweep)
+    assert "rate" in sweep.summary().columns
+
+
+def test_a_round_draws_its_arrivals_for_all_cells_of_a_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_from: list[int] = []
+    real = fanin._native.run
+
+    def run(strategy: str, **knobs: Any) -> dict[str, Any]:
+        drawn_from.append(knobs["seed"])
+        return real(strategy, **knobs)
+
+    monkeypatch.setattr("fanin._native.run", run)
+    small(producers=1, payload=16, load=fanin.open_loop(1e5, "poisson"), rounds=2, seed=7).run(progress=False)
+    assert drawn_from == [7, 7, 7 + cells.MOST_BURSTS, 7 + cells.MOST_BURSTS]
+
+
 def test_cases_are_extra_cells() -> None:
     plan = small(cases=[{"producers": 64}, {"strategy": "swap/each", "payload": [32, 64]}, {"producers": [1, 64]}])
     extra = [(c.strategy, c.producers, c.payload) for c in plan.cells[4:]]
@@ -97,8 +133,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"budget": 10**400}, "budget=1000"),
     ({"budget": "999999999h"}, "budget="),
     ({"load": "open"}, "closed_loop"),
+    ({"load": [fanin.open_loop(9), {"rate": 9}]}, "listed twice"),
+    ({"capacity": ["64 KiB", 65_536]}, "listed twice"),
+    ({"on_full": "drop-newest"}, "did you mean drop_newest"),
+    ({"on_full": "drop_newest"}, "on_full=drop_newest: mpsc can wait"),
     ({"load": {"rate": -1}}, "rate=-1"),
-    ({"load": fanin.open_loop(1000)}, "paces no load yet"),
+    ({"load": fanin.open_loop(1000)}, "payload=1: with an open load allowed are 2 bytes"),
     ({"load": []}, "at least one"),
     ({"seed": 2**63}, "seed="),
     ({"producers": range(1, 1001), "rounds": 10_000}, "runs"),
@@ -135,7 +175,10 @@ def drawn(seed: int) -> Plan:
         "strategies": draw.sample(fanin.strategies().names, 3),
         "producers": draw.sample(range(1, 100), 2),
         "payload": draw.sample(range(1, 100), 2),
-        "capacity": draw.choice([None, [None, 4096], 1 << 20]),
+        "capacity": draw.choice([None, [None, 4096, "300 messages"], 1 << 20, "1 MiB"]),
+        "on_full": draw.choice(["wait", ["wait", "drop_newest", "drop_oldest"]]),
+        "load": draw.choice([fanin.closed_loop(), [fanin.closed_loop(), fanin.open_loop(1e4), {"rate": 2.5e3}]]),
+        "read_rate": draw.choice([None, [None, 10**9]]),
         "delay": draw.choice([0, 0.1, [1e-9, 0.3]]),
         "work": draw.choice([0, [0, 5]]),
         "threads": draw.choice([None, [1, 2]]),
@@ -243,7 +286,8 @@ def test_what_is_compared_runs_side_by_side() -> None:
 
 def test_points_are_what_cells_have_but_for_the_strategy() -> None:
     assert cells.points(small().cells) == [0, 1, 0, 1]
-    assert set(GRID) - {"strategies", "load"} == {name.removesuffix("_ns") for name in cells.AXES if name != "strategy"}
+    parts = {"strategy", "capacity_unit", "rate", "arrivals"}
+    assert set(GRID) - {"strategies"} == {name.removesuffix("_ns") for name in cells.AXES if name not in parts}
 
 
 # --- what it costs ---------------------------------------------------------------------------------------------------

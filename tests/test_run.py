@@ -96,6 +96,97 @@ def test_run_async_can_be_cancelled() -> None:
     assert asyncio.run(fanin.run_async("swap/batch", 2, 10)).status == "ok"
 
 
+# --- loads, capacities, drops ----------------------------------------------------------------------------------------
+
+LATENCIES = tuple(f"latency_{name}_ns" for name in ("min", "p50", "p90", "p99", "max"))
+
+
+@pytest.mark.parametrize("arrivals", ["constant", "poisson"])
+def test_an_open_load_has_latencies(arrivals: str) -> None:
+    run = fanin.run("swap/batch", 4, 500, 16, load=fanin.open_loop(10_000, arrivals), bursts=2, seed=5)
+    assert run.require_delivery().delivered == run.latency_count == 4000
+    assert (run.load, run.rate, run.arrivals) == ("open", 10_000, arrivals)
+    times = [getattr(run, name) for name in LATENCIES]
+    assert times == sorted(times)
+    assert 0 < times[0] <= times[-1] < 10e9
+    assert run.latency_p999_ns is None, "only 4 of 4000 are longer"
+    assert run.achieved_rate is not None
+    assert 0 < run.achieved_rate < 11_000
+    assert run.late_starts is not None
+    assert run.late_starts <= 4000
+    assert (run.latency_histogram or "").startswith("HIST")
+    assert "latency 50 % " in repr(run)
+    assert "latency" in run._repr_html_()
+    assert pickle.loads(pickle.dumps(run)) == run
+
+
+def test_a_rate_that_nothing_keeps_is_saturated_and_proved() -> None:
+    run = fanin.run("mpsc/batch", 4, 5000, 16, load=fanin.open_loop(1e9))
+    assert (run.status, run.delivered, run.lost) == ("saturated", 20_000, 0)
+    assert run.require_delivery() is run
+    assert [name for name in (*NUMBERS, *LATENCIES) if getattr(run, name) is None] == []
+    assert run.achieved_rate is not None
+    assert run.achieved_rate < 0.99e9
+    assert "saturated: " in repr(run)
+
+
+@pytest.mark.parametrize("on_full", ["drop_newest", "drop_oldest"])
+@pytest.mark.parametrize("capacity", [64, "4 messages"])
+def test_what_is_dropped_is_counted(on_full: str, capacity: int | str) -> None:
+    load = fanin.open_loop(1e6)
+    run = fanin.run("swap/batch", 4, 2000, 16, capacity=capacity, on_full=on_full, load=load).require_delivery()
+    assert run.sent == 8000 == run.delivered + run.dropped
+    assert (run.lost, run.on_full, run.latency_count) == (0, on_full, run.delivered)
+    assert (run.capacity, run.capacity_unit) == ((64, "bytes") if capacity == 64 else (4, "messages"))
+
+
+def test_a_closed_load_drops_too() -> None:
+    run = fanin.run("swap/batch", 4, 2000, 16, capacity=64, on_full="drop_newest", read_rate=100_000_000)
+    assert run.require_delivery().sent == run.delivered + run.dropped
+    assert (run.load, run.rate, run.arrivals, run.read_rate) == ("closed", None, None, 100_000_000)
+    assert run.latency_count is run.latency_histogram is run.achieved_rate is run.late_starts is None
+
+
+def test_a_server_that_reads_slowly_takes_its_time() -> None:
+    run = fanin.run("swap/batch", 1, 1000, 1000, read_rate=5_000_000)
+    assert run.require_delivery().bytes_per_second is not None
+    assert run.bytes_per_second < 20_000_000  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [("4096 bytes", (4096, "bytes")), ("256 KiB", (262_144, "bytes")), (" 1MiB ", (1 << 20, "bytes")),
+     ("1 message", (1, "messages")), ("1000messages", (1000, "messages"))],
+)  # fmt: skip
+def test_a_capacity_in_words(words: str, size: tuple[int, str]) -> None:
+    run = fanin.run("swap/batch", 2, 10, capacity=words)
+    assert (run.capacity, run.capacity_unit) == size
+
+
+def test_each_part_has_its_costs() -> None:
+    run = fanin.run("swap/batch", 4, 5000)
+    parts = [run.cpu_producers_user_ns, run.cpu_producers_system_ns, run.cpu_actor_user_ns, run.cpu_actor_system_ns]
+    assert None not in parts
+    assert run.largest_batch_bytes <= run.high_water_bytes
+    assert run.wakeups <= run.batches + run.bursts
+    among = fanin.run("swap/batch", 4, 5000, actor="task")
+    assert among.cpu_actor_user_ns is among.cpu_producers_user_ns is None
+    assert among.cpu_server_user_ns >= 0
+
+
+def test_run_async_takes_them_too() -> None:
+    load = fanin.open_loop(20_000)
+    run = asyncio.run(fanin.run_async("swap/batch", 4, 100, 16, load=load, capacity="1000 messages"))
+    assert (run.latency_count, run.capacity_unit) == (400, "messages")
+
+
+def test_what_a_queue_can_do_when_full_it_does() -> None:
+    for strategy in {strategy.queue: strategy for strategy in fanin.strategies()}.values():
+        for policy in strategy.policies:
+            capacity = None if policy == "wait" else 100
+            assert fanin.run(strategy.name, 1, 10, 16, capacity=capacity, on_full=policy).on_full == policy
+
+
 # --- the record ------------------------------------------------------------------------------------------------------
 
 
@@ -106,6 +197,16 @@ def test_the_rates(make_run: Make) -> None:
     assert run.bytes_per_second == pytest.approx(4e7)
     assert (run.deliver_seconds, run.produce_seconds, run.burst_seconds) == (0.0008, 0.0004, 0.0004)
     assert (run.cpu_seconds, run.context_switches) == (5e-6, 7)
+
+
+def test_a_saturated_run_is_delivered(make_run: Make, make_sweep: Callable[..., fanin.Sweep]) -> None:
+    run = make_run(status="saturated", load="open", rate=1e9, arrivals="constant", achieved_rate=1e7)
+    assert run.require_delivery().nanoseconds_per_message == 100
+    sweep = make_sweep()
+    slow = fanin.Sweep(sweep._stored | {"status": ("saturated", *sweep.column("status")[1:])}, {})
+    assert slow.delivered
+    assert "all delivered, 1 saturated" in repr(slow)
+    assert {row["status"] for row in slow.summary()} == {"ok", "1 saturated"}
 
 
 @pytest.mark.parametrize("status", ["invalid", "timeout"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from . import _format, _native
 
@@ -26,7 +27,7 @@ class Strategy:
         drain: How the actor takes: `one` message, or `all` that waits.
         order: What order is kept.
         bounded: Whether it can be given a `capacity`.
-        policies: What it can do when it is full: `wait`, `drop-newest`, `drop-oldest`.
+        policies: What it can do when it is full: `wait`, `drop_newest`, `drop_oldest`.
         default_capacity: What it holds when it is given none, as `"262144 bytes"`; None for no bound.
         guarantees: What holds.
         cost: What a message costs.
@@ -104,4 +105,8 @@ def strategies() -> Strategies:
         >>> fanin.strategies().named("mpsc-one/each").drain
         'one'
     """
-    return Strategies(Strategy(**row) for row in _native.strategies())
+    return Strategies(Strategy(**(row | {"policies": _policies(row)})) for row in _native.strategies())
+
+
+def _policies(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(policy.replace("-", "_") for policy in row["policies"])

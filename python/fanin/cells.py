@@ -1,27 +1,43 @@
 """Cells, the grid they form, and how long each is repeated; checked before anything runs.
 
 A new knob is a field of `Cell`, a line in `CHECKS`, and a column of `Run`. A knob that is more than a word or a number,
-such as a mix of sizes for `payload`, is a frozen value with a `to_dict`, as loads are (`loads.py`).
+such as a mix of sizes for `payload`, is a frozen value with a `to_dict`, as loads are (`loads.py`), and several fields
+and columns: `spread` says which.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any
 
-from . import _check, _native
+from . import _check, _native, loads
 from .catalogue import strategies
 from .errors import PlanError
 
-__all__ = ["AXES", "CHECKS", "Cell", "Effort", "axis", "cell", "effort", "grid", "native", "points", "refusal"]
+__all__ = [
+    "AXES",
+    "CHECKS",
+    "Cell",
+    "Effort",
+    "axis",
+    "cell",
+    "effort",
+    "grid",
+    "native",
+    "points",
+    "refusal",
+    "spread",
+]
 
 MOST_PRODUCERS = 65_536
 LARGEST_PAYLOAD = 16 << 20
 MOST_MESSAGES = MOST_BURSTS = 2**32 - 1
 MOST_CELLS = 100_000
+LARGEST_CAPACITY = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +49,19 @@ class Cell:
         producers: How many send.
         messages: How many each of them sends.
         payload: A message's size in bytes.
-        capacity: The most bytes that the queue holds; None is no bound.
+        capacity: The most that the queue holds; None is no bound.
         work_ns: CPU nanoseconds that a producer spends before each message.
         delay_ns: Nanoseconds that a producer sleeps before each message.
         server: `discard` or `echo`.
         producers_as: `tasks` of the runtime, or operating-system `threads`.
         actor: A `thread` of its own, or a `task` among the producers.
         threads: The runtime's threads; None is one a core.
+        capacity_unit: What a capacity counts: `bytes` or `messages`; None without one.
+        on_full: `wait`, `drop_newest` or `drop_oldest`.
+        load: `closed` or `open`.
+        rate: Messages a second of an open load, all producers together.
+        arrivals: `constant` or `poisson`, of an open load.
+        read_rate: The most bytes that the server reads in a second; None is as many as come.
     """
 
     strategy: str
@@ -53,6 +75,12 @@ class Cell:
     producers_as: str
     actor: str
     threads: int | None
+    capacity_unit: str | None = None
+    on_full: str = "wait"
+    load: str = "closed"
+    rate: float | None = None
+    arrivals: str | None = None
+    read_rate: int | None = None
 
     def label(self) -> str:
         """A few words for a progress bar."""
@@ -87,7 +115,7 @@ ONCE = Effort(bursts=1, min_ns=0, timeout_ns=None)
 
 def cell(**arguments: Any) -> Cell:
     """One checked cell from arguments as `run` takes them."""
-    return _possible(Cell(**{FIELDS.get(name, name): CHECKS[name](value) for name, value in arguments.items()}))
+    return _possible(next(combine({name: (CHECKS[name](value),) for name, value in arguments.items()})))
 
 
 def effort(bursts: object, min_seconds: object, timeout: object) -> Effort:
@@ -107,8 +135,20 @@ def grid(axes: Mapping[str, Any]) -> tuple[Cell, ...]:
 def combine(axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Cell]:
     """The cells of every combination of checked values, the last axis fastest; whether they can be run is not asked."""
     countable(list(axes.values()))
-    names = [FIELDS.get(name, name) for name in axes]
-    return (Cell(**dict(zip(names, values, strict=True))) for values in product(*axes.values()))
+    spreads = [[spread(name, value) for value in values] for name, values in axes.items()]
+    return (Cell(**dict(chain.from_iterable(parts))) for parts in product(*spreads))
+
+
+def spread(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    """The fields of a cell that a checked argument is."""
+    if isinstance(value, loads.OpenLoop):
+        return ("load", "open"), ("rate", value.rate), ("arrivals", value.arrivals)
+    if isinstance(value, loads.ClosedLoop):
+        return ("load", "closed"), ("rate", None), ("arrivals", None)
+    if name == "capacity" and value is not None:
+        number, _, unit = str(value).partition(" ")
+        return ("capacity", int(number)), ("capacity_unit", "messages" if unit else "bytes")
+    return ((FIELDS.get(name, name), value),)
 
 
 def refusal(cell: Cell) -> str | None:
@@ -126,14 +166,16 @@ def points(cells: Sequence[Cell]) -> list[int]:
     return [numbers.setdefault(cell.point(), len(numbers)) for cell in cells]
 
 
-def native(cell: Cell, effort: Effort) -> dict[str, Any]:
-    """Both, as the native `run` takes them."""
-    return {name: getattr(cell, name) for name in AXES} | {name: getattr(effort, name) for name in EFFORT}
+def native(cell: Cell, effort: Effort, seed: int = 0) -> dict[str, Any]:
+    """Both, as the native `run` takes them; `seed` is what random arrivals are drawn from."""
+    knobs = {name: getattr(cell, name) for name in AXES} | {name: getattr(effort, name) for name in EFFORT}
+    return knobs | {"on_full": cell.on_full.replace("_", "-"), "seed": seed}
 
 
 def axis(name: str, value: object) -> tuple[Any, ...]:
     """The checked values of one axis, in the core's units."""
-    values = tuple(CHECKS[name](point) for point in _check.axis(name, value))
+    points = (value,) if name == "load" and isinstance(value, Mapping) else _check.axis(name, value)
+    values = tuple(CHECKS[name](point) for point in points)
     _check.distinct(name, values)
     if name == "threads" and len(values) > 1 and None in values:
         raise _check.refuse(
@@ -151,7 +193,12 @@ def countable(axes: Sequence[tuple[Any, ...]]) -> None:
 
 def _possible(cell: Cell) -> Cell:
     """What the arguments must hold together, and what this machine can hold, the core knows."""
-    _native.check(**native(cell, ONCE))
+    try:
+        _native.check(**native(cell, ONCE))
+    except PlanError as error:
+        if cell.on_full == "wait":
+            raise
+        raise PlanError(str(error).replace("drop-", "drop_")) from None
     return cell
 
 
@@ -168,6 +215,26 @@ def _integer(
     return check
 
 
+def _capacity(value: object) -> int | str | None:
+    """Bytes as a number, messages as words: `1000 messages`."""
+    if value is None:
+        return None
+    found = _CAPACITY.fullmatch(value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and not found:
+        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}")
+    number = int(found[1]) * _UNITS[found[2]] if found else value
+    try:
+        count = _check.integer("capacity", number, 1, LARGEST_CAPACITY)
+    except PlanError:
+        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}") from None
+    return f"{count} message{'s' * (count != 1)}" if found and found[2].startswith("message") else count
+
+
+_CAPACITY = re.compile(r"([0-9]{1,19})\s*(messages?|bytes?|KiB|MiB|GiB)")
+_UNITS = {"message": 1, "messages": 1, "byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_CAPACITIES = "bytes from 1, words such as '256 KiB' or '1000 messages', or None"
+
+
 def _word(name: str, *words: str) -> Callable[[object], str]:
     return lambda value: _check.one_of(name, value, words)
 
@@ -178,12 +245,15 @@ CHECKS: dict[str, Callable[[object], Any]] = {
     "producers": _integer("producers", 1, MOST_PRODUCERS),
     "messages": _integer("messages", 1, MOST_MESSAGES),
     "payload": _integer("payload", 1, LARGEST_PAYLOAD, "bytes"),
-    "capacity": _integer("capacity", 1, 2**62, "bytes, or None", optional=True),
+    "capacity": _capacity,
+    "on_full": _word("on_full", "wait", "drop_newest", "drop_oldest"),
     "work": _integer("work", 0, 10**12, "CPU nanoseconds"),
     "delay": lambda value: _check.nanoseconds("delay", value),
     "server": _word("server", "discard", "echo"),
+    "read_rate": _integer("read_rate", 1, 2**62, "bytes a second, or None", optional=True),
     "producers_as": _word("producers_as", "tasks", "threads"),
     "actor": _word("actor", "thread", "task"),
     "threads": _integer("threads", 1, 1024, "or None", optional=True),
+    "load": loads.load,
 }
 FIELDS = {"strategies": "strategy", "work": "work_ns", "delay": "delay_ns"}

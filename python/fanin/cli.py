@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 OK, NOT_DELIVERED, BAD_ARGUMENT, SYSTEM, INTERRUPTED, PIPE = 0, 1, 2, 3, 130, 141
 CODES = """exit codes:
-  0    done; every message arrived exactly once and in order
+  0    done; every message, but those dropped on purpose, arrived exactly once and in order
   1    a run did not deliver
   2    an argument, a plan or a journal is wrong; nothing was started
   3    the system refused: a port in use, a file that cannot be written, a package that is not installed
@@ -91,11 +91,11 @@ def _interrupted(options: argparse.Namespace, stop: Any) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .runs import run
+    from .runs import DELIVERED, run
 
-    result = run(options.strategy, **_knobs(options))
+    result = run(options.strategy, seed=options.seed, **_knobs(options))
     _print(options, result.to_dict, lambda: repr(result).strip("<>"))
-    return OK if result.status == "ok" else NOT_DELIVERED
+    return OK if result.status in DELIVERED else NOT_DELIVERED
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -119,8 +119,8 @@ def _plan(options: argparse.Namespace) -> Any:
     from .plan import Plan
 
     if not str(options.strategies).endswith(".toml"):
-        return Plan(options.strategies, **{name: getattr(options, name) for name in (*KNOBS, *OFTEN)})
-    given = [name for name in (*KNOBS, *OFTEN) if getattr(options, name) is not _SWEEP[name]]
+        return Plan(options.strategies, **_knobs(options), **{name: getattr(options, name) for name in OFTEN})
+    given = [name for name in (*KNOBS, *PACE, *OFTEN) if getattr(options, name) is not _SWEEP[name]]
     if given:
         raise PlanError(f"--{given[0].replace('_', '-')}: the plan in {options.strategies} brings its own")
     return Plan.read(options.strategies)
@@ -184,13 +184,33 @@ def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Cal
 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
-LOAD = ("producers", "messages", "payload", "capacity", "work", "delay", "server", "producers_as", "actor", "threads")
+LOAD = (
+    "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate", "producers_as",
+    "actor", "threads", "load",
+)  # fmt: skip
 KNOBS = (*LOAD, "bursts", "min_seconds", "timeout")
+PACE = ("rate", "arrivals")
 OFTEN = ("rounds", "budget", "seed")
 
 
 def _knobs(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in KNOBS}
+    return {name: getattr(options, name) for name in KNOBS} | {"load": _paced(options)}
+
+
+def _paced(options: argparse.Namespace) -> Any:
+    """The load, or for a sweep with lists of rates or arrivals the loads."""
+    from . import _check, loads
+
+    several = [value if isinstance(value, list) else [value] for value in (options.rate, options.arrivals)]
+    if _check.one_of("load", options.load, ("closed", "open")) == "closed":
+        for name, value in zip(PACE, (options.rate, options.arrivals), strict=True):
+            if value is not None:
+                raise _check.refuse(name, value, "allowed is none with a closed load; --load open takes one")
+        return loads.CLOSED
+    if options.rate is None:
+        raise _check.refuse("rate", None, "an open load needs messages a second, as in --load open --rate 10000")
+    made = [loads.open_loop(rate, arrivals or "constant") for rate in several[0] for arrivals in several[1]]
+    return made if len(made) > 1 else made[0]
 
 
 def _list_of(kind: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -226,6 +246,7 @@ def _version() -> str:
 def _run_arguments(parser: Parser) -> None:
     parser.add_argument("strategy", help="as `fanin strategies` lists them, such as swap/batch")
     _load(parser, lambda kind: kind, producers=64, min_seconds=0.0)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="what poisson arrivals are drawn from")
 
 
 def _sweep_arguments(parser: Parser) -> None:
@@ -239,10 +260,14 @@ def _sweep_arguments(parser: Parser) -> None:
     add("--dry-run", action="store_true", help="only show what would be run, what is left out, and how long it takes")
     add("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
     add("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
-    _SWEEP.update({name: parser.get_default(name) for name in (*KNOBS, *OFTEN)})
+    _SWEEP.update({name: parser.get_default(name) for name in (*KNOBS, *PACE, *OFTEN)})
 
 
 _SWEEP: dict[str, Any] = {}  # what the options of `sweep` are unless they are given
+
+
+def _capacity(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _often(text: str) -> Any:
@@ -272,10 +297,18 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         help=f"how many each of them sends{several}; default: %(default)s",
     )
     add("--payload", type=whole, default=1, metavar="BYTES", help=f"a message's size{several}; default: %(default)s")
-    add("--capacity", type=whole, metavar="BYTES", help="the most that the queue holds; default: no bound")
+    about = "the most that the queue holds: bytes, '256 KiB', '1000 messages'; default: no bound"
+    add("--capacity", type=kind(_capacity), metavar="SIZE", help=about)
+    about = "wait (default), drop_newest or drop_oldest"
+    add("--on-full", type=words, default="wait", metavar="WHAT", help=about)
     add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
     add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
     add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
+    add("--read-rate", type=whole, metavar="N", help="bytes a second that the server reads; default: all that come")
+    about = "closed (default): as fast as it goes; open: at a rate, for latency, with a payload of 2 and more"
+    add("--load", default="closed", metavar="KIND", help=about)
+    add("--rate", type=real, metavar="N", help=f"messages a second of an open load, all producers together{several}")
+    add("--arrivals", type=words, metavar="KIND", help="of an open load: constant (default) or poisson")
     add("--producers-as", type=words, default="tasks", metavar="KIND", help="tasks (default) or threads")
     add(
         "--actor",

@@ -220,7 +220,9 @@ def _messages(cell: Cell) -> int:
 
 
 def _least(cell: Cell) -> float:
-    """No burst takes less: a producer's own work and sleep."""
+    """No burst takes less: a producer's own work and sleep; and an open load lasts as long as it is to."""
+    if cell.rate is not None:
+        return _messages(cell) / cell.rate
     return cell.messages * (cell.work_ns + cell.delay_ns) / 1e9
 
 

@@ -29,7 +29,7 @@ from .store import strict_json
 
 __all__ = ["Journal", "Kept", "is_journal", "read"]
 
-VERSION = 1
+VERSION = 2
 SYNC_SECONDS = 1.0
 MARK = b'{"fanin":"journal"'
 

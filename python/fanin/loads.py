@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _check
 
-__all__ = ["ClosedLoop", "Load", "OpenLoop", "closed_loop", "load", "open_loop"]
+__all__ = ["CLOSED", "ClosedLoop", "Load", "OpenLoop", "closed_loop", "load", "open_loop"]
 
 ARRIVALS = ("constant", "poisson")
 HIGHEST_RATE = 1e9
@@ -41,6 +41,7 @@ class OpenLoop:
 
 
 Load = ClosedLoop | OpenLoop
+CLOSED = ClosedLoop()
 
 
 def closed_loop() -> ClosedLoop:

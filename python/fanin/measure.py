@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import Any, Literal
 
 from . import _check, _format, _native, cells, dry_run, host, lock
-from .cells import Cell, Effort
+from .cells import MOST_BURSTS, Cell, Effort
 from .errors import SweepInterrupted
 from .journal import Journal, read
-from .loads import ClosedLoop, Load
+from .loads import CLOSED, Load
 from .plan import FIELDS, GRID, Plan
 from .progress import Progress
 from .rows import Row, row
@@ -23,7 +23,6 @@ from .sweeps import Sweep
 
 __all__ = ["Block", "Keeper", "measure", "resume", "run_block", "sweep", "visit"]
 
-CLOSED = ClosedLoop()
 # Sweeps that were interrupted in this process: a pool may still hand it blocks of theirs.
 STOPPED: set[str] = set()
 WAIT = 3600.0
@@ -165,7 +164,9 @@ def run_block(block: Block) -> tuple[str, dict[str, Any], list[Row], bool]:
 
 def _found(block: Block, place: Visit, where: str) -> Row:
     weather = host.weather()
-    return row(place, block.seed, where, weather, execute(block.cells[place.cell], block.effort))
+    # A round has its own random arrivals, the same for all of its cells; the core counts on from a burst to the next.
+    arrivals = block.seed + place.round * MOST_BURSTS
+    return row(place, block.seed, where, weather, execute(block.cells[place.cell], block.effort, arrivals))
 
 
 def _times(plan: Plan, executor: Executor | None, wait: float, bar: Progress) -> list[int]:
@@ -263,10 +264,12 @@ def sweep(
     seed: int = 0,
     min_seconds: float = 0.05,
     bursts: int = 1,
-    capacity: int | Sequence[int | None] | None = None,
+    capacity: int | str | Sequence[int | str | None] | None = None,
+    on_full: str | Sequence[str] = "wait",
     work: int | Sequence[int] = 0,
     delay: float | Sequence[float] = 0.0,
     server: str | Sequence[str] = "discard",
+    read_rate: int | Sequence[int | None] | None = None,
     producers_as: str | Sequence[str] = "tasks",
     actor: str | Sequence[str] = "thread",
     threads: int | Sequence[int | None] | None = None,
@@ -294,17 +297,21 @@ def sweep(
         rounds: How often each cell is visited; `"auto"` is as often as the budget holds.
         budget: The time to spend: seconds, or words such as `"2min"`. With a number of rounds it caps them; with
             `"auto"` and no budget it is a minute. A calibration pass then decides.
-        seed: What the order of the rounds is drawn from.
+        seed: What the order of the rounds is drawn from, and `"poisson"` arrivals: in a round the same for all cells
+            of a point.
         min_seconds: A cell's burst is repeated until so many seconds are timed: short cells do not resolve.
         bursts: And at least so often.
-        capacity: The most bytes that the queue holds; None is no bound.
+        capacity: The most that the queue holds: bytes, or words such as `"256 KiB"` or `"1000 messages"`; None is no
+            bound.
+        on_full: What becomes of a message that finds no room: `"wait"`, `"drop_newest"` or `"drop_oldest"`.
         work: CPU nanoseconds that a producer spends before each message.
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
+        read_rate: The most bytes that the server reads in a second; None is as many as come.
         producers_as: `"tasks"` or `"threads"`.
         actor: `"thread"` or `"task"`.
         threads: The runtime's threads; None is one a core.
-        load: `closed_loop()`.
+        load: `closed_loop()`, or `open_loop(rate=…)`, which shows latency; it needs a payload of 2 bytes or more.
         cases: Extra cells: each a mapping from axes to values or lists. What it does not name is every strategy, and of
             the other axes the first value.
         timeout: Seconds after which one run is given up, with the status `timeout`; None is never.

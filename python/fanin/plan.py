@@ -27,8 +27,8 @@ __all__ = ["AXES", "GRID", "Expansion", "LeftOut", "Plan", "expand"]
 
 # The axes of a plan, in the order in which they number the cells: the last one fastest. An axis is a field of `Plan`.
 GRID = (
-    "strategies", "producers", "messages", "payload", "capacity", "work", "delay", "server", "producers_as", "actor",
-    "threads", "load",
+    "strategies", "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate",
+    "producers_as", "actor", "threads", "load",
 )  # fmt: skip
 MOST_ROUNDS = 10_000
 MOST_RUNS = 1_000_000
@@ -74,14 +74,17 @@ class Plan:
         producers: How many send.
         messages: How many each of them sends in a burst.
         payload: A message's size in bytes.
-        capacity: The most bytes that the queue holds; None is no bound.
+        capacity: The most that the queue holds: bytes, or words such as `"256 KiB"` or `"1000 messages"`; None is no
+            bound.
+        on_full: What becomes of a message that finds no room: `"wait"`, `"drop_newest"` or `"drop_oldest"`.
         work: CPU nanoseconds that a producer spends before each message.
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
+        read_rate: The most bytes that the server reads in a second; None is as many as come.
         producers_as: `"tasks"` or `"threads"`.
         actor: `"thread"` or `"task"`.
         threads: The runtime's threads; None is one a core.
-        load: `closed_loop()` or `open_loop(…)`.
+        load: `closed_loop()`, or `open_loop(rate=…)`, which shows latency; it needs a payload of 2 bytes or more.
         cases: Extra cells: each a mapping from axes to values or lists. What it does not name is every strategy of the
             plan, and of the other axes the first value.
         rounds: How often each cell is visited; `"auto"` is as often as the budget holds.
@@ -90,7 +93,8 @@ class Plan:
         min_seconds: A cell's burst is repeated until so many seconds are timed; it is never enlarged.
         bursts: And at least so often.
         timeout: Seconds after which one run is given up, with the status `timeout`; None is never.
-        seed: What the order of the rounds is drawn from.
+        seed: What the order of the rounds is drawn from, and `"poisson"` arrivals: in a round the same for all cells
+            of a point.
 
     Raises:
         PlanError: An argument is wrong, or nothing is left to run.
@@ -108,10 +112,12 @@ class Plan:
     producers: tuple[int, ...]
     messages: tuple[int, ...]
     payload: tuple[int, ...]
-    capacity: tuple[int | None, ...]
+    capacity: tuple[int | str | None, ...]
+    on_full: tuple[str, ...]
     work: tuple[int, ...]
     delay: tuple[float, ...]
     server: tuple[str, ...]
+    read_rate: tuple[int | None, ...]
     producers_as: tuple[str, ...]
     actor: tuple[str, ...]
     threads: tuple[int | None, ...]
@@ -131,14 +137,16 @@ class Plan:
         messages: int | Sequence[int] = 1000,
         payload: int | Sequence[int] = 1,
         *,
-        capacity: int | Sequence[int | None] | None = None,
+        capacity: int | str | Sequence[int | str | None] | None = None,
+        on_full: str | Sequence[str] = "wait",
         work: int | Sequence[int] = 0,
         delay: float | Sequence[float] = 0.0,
         server: str | Sequence[str] = "discard",
+        read_rate: int | Sequence[int | None] | None = None,
         producers_as: str | Sequence[str] = "tasks",
         actor: str | Sequence[str] = "thread",
         threads: int | Sequence[int | None] | None = None,
-        load: Load | Sequence[Load] = loads.ClosedLoop(),  # noqa: B008 - frozen, and without state
+        load: Load | Sequence[Load] = loads.CLOSED,
         cases: Iterable[Any] = (),
         rounds: int | Literal["auto"] = 5,
         budget: float | str | None = None,
@@ -307,13 +315,12 @@ def expand(plan: Plan) -> Expansion:
 
 
 def _all_cells(plan: Plan) -> Iterable[Cell]:
-    yield from cells.combine({name: _core(name, getattr(plan, name)) for name in GRID if name != "load"})
+    yield from cells.combine({name: _core(name, getattr(plan, name)) for name in GRID})
     for case in plan.cases:
         named = dict(case)
         values = {
             name: named.get(name) or (getattr(plan, name) if name == "strategies" else getattr(plan, name)[:1])
             for name in GRID
-            if name != "load"
         }
         yield from cells.combine({name: _core(name, points) for name, points in values.items()})
 
@@ -325,20 +332,8 @@ def _core(name: str, points: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _axis(name: str, value: object) -> tuple[Any, ...]:
     """An axis as a plan keeps it: checked, in the caller's units."""
-    if name == "load":
-        return _loads(value)
     points = cells.axis(name, value)
     return tuple(point / 1e9 for point in points) if name == "delay" else points
-
-
-def _loads(value: object) -> tuple[Load, ...]:
-    values = (value,) if isinstance(value, Mapping) else _check.axis("load", value)
-    points = tuple(loads.load(point) for point in values)
-    _check.distinct("load", points)
-    for point in points:
-        if isinstance(point, loads.OpenLoop):
-            raise _check.refuse("load", point, "allowed is closed_loop(): this core paces no load yet")
-    return points
 
 
 def _cases(value: object, plan: Plan) -> tuple[Case, ...]:

@@ -10,6 +10,7 @@ from ._check import refuse
 from .plot_axes import label_ends, plain_scale
 from .plot_ratio import rest
 from .ratios import Spread
+from .runs import DELIVERED
 from .stats.pairs import Cells
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ QUANTILES = {
     "latency_p999_ns": (0.999, "99.9 %"),
     "latency_max_ns": (0.9999, "max"),
 }
-DRAWN = ("ok", "saturated")
 
 
 def draw(sweep: Rows, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
@@ -67,7 +67,7 @@ def _lines(sweep: Rows, columns: list[str], by: str) -> dict[str, dict[Any, Spre
         rows = [row for row, other in enumerate(sweep.column(by)) if other == value]
         status = {sweep.column("status")[row] for row in rows}
         name = f"{value} (saturated)" if "saturated" in status else str(value)
-        kept = [row for row in rows if sweep.column("status")[row] in DRAWN]
+        kept = [row for row in rows if sweep.column("status")[row] in DELIVERED]
         spreads = {}
         for column in columns:
             times = [sweep.column(column)[row] for row in kept]

@@ -8,7 +8,7 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any
 
-from .runs import RATES, Run
+from .runs import DELIVERED, RATES, Run
 from .schedule import Visit
 
 __all__ = ["KINDS", "PLACE", "RATES", "STORED", "Columns", "Row", "problem", "rates", "row", "tabulate", "timeless"]
@@ -71,6 +71,6 @@ def problem(name: str, values: Sequence[Any]) -> str | None:
 def timeless(status: Iterable[str], produce: Iterable[Any], deliver: Iterable[Any]) -> int | None:
     """The first row that has a time without delivery, or none with it."""
     for number, (word, *times) in enumerate(zip(status, produce, deliver, strict=True)):
-        if times.count(None) != (0 if word == "ok" else 2):
+        if times.count(None) != (0 if word in DELIVERED else 2):
             return number
     return None

@@ -14,7 +14,7 @@ from ._extras import need
 from .cells import AXES
 from .questions import Questions
 from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, rates, tabulate
-from .runs import Run
+from .runs import DELIVERED, Run
 from .table import Table
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Sweep(Questions):
 
     Columns: `round` and `position` (its place in the round) from 0, `cell` (its place in the plan), `seed`, `host`,
     `load_average` and `cpu_pressure` right before the run, the fields of `Run`, and its rates, which are None unless
-    the run's `status` is `"ok"`. Iterating gives the runs as `Run`.
+    the run delivered. Iterating gives the runs as `Run`.
 
     It has `__arrow_c_stream__`: polars, pyarrow, duckdb and nanoarrow take it as it is.
 
@@ -73,8 +73,8 @@ class Sweep(Questions):
 
     @property
     def delivered(self) -> bool:
-        """Whether every run delivered every message exactly once and in order."""
-        return set(self._stored["status"]) <= {"ok"}
+        """Whether every run delivered every message, but those dropped on purpose, exactly once and in order."""
+        return set(self._stored["status"]) <= set(DELIVERED)
 
     def require_delivery(self) -> Sweep:
         """Returns this sweep, if all its runs delivered.
@@ -220,8 +220,10 @@ class Sweep(Questions):
         return self._stored | rates(self._stored)
 
     def _title(self) -> str:
-        bad = sum(status != "ok" for status in self._stored["status"])
+        bad = sum(status not in DELIVERED for status in self._stored["status"])
         verdict = f"{bad} NOT delivered" if bad else "all delivered"
+        slow = self._stored["status"].count("saturated")
+        verdict += f", {slow} saturated" if slow else ""
         cells, rounds = (len(set(self._stored[name])) for name in ("cell", "round"))
         size = f"{_format.plural(cells, 'cell')}, {_format.plural(rounds, 'round')}"
         left = len(self._metadata.get("left_out") or ())
