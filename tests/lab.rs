@@ -145,7 +145,7 @@ fn every_run_can_be_cancelled() {
             let slow = Cell { delay: Duration::from_secs(60), messages: 10, ..cell.clone() };
             for cell in [cell, slow] {
                 let took = time_to_cancel(cell);
-                assert!(took < Duration::from_secs(3), "{strategy} took {took:?}");
+                assert!(took < Duration::from_secs(10), "{strategy} took {took:?}");
             }
         }
     }

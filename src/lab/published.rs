@@ -263,6 +263,6 @@ mod tests {
         let begun = Instant::now();
         let replay = replay(Design::Mpsc, 64, 100_000, Duration::from_millis(50), &Signal::new()).unwrap();
         assert!(replay.arrived < replay.expected);
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < Duration::from_secs(20));
     }
 }
