@@ -8,7 +8,8 @@
 //! A client may leave without its echo. Then no more is echoed, but what it had sent before is still read, since the
 //! ledger is about what arrived and not about what was answered.
 //!
-//! A connection that has sent nothing holds no piece: a thousand idle ones cost little more than their sockets.
+//! A connection holds a small piece until its client has filled it once: a thousand idle ones cost little more than their
+//! sockets.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,6 +20,7 @@ use std::time::Instant;
 use super::Shared;
 use super::answer::Answer;
 use super::faults::{Action, Script};
+use super::inbox::Splitter;
 use super::receipt::Account;
 use super::settings::{Pause, PauseAt};
 use super::stream::Stream;
@@ -27,6 +29,9 @@ use crate::usage::Usage;
 
 /// The most that one read takes, and all that a connection ever holds.
 const PIECE: usize = 64 << 10;
+
+/// What it takes until a client has filled it once: one that sends little, or nothing, holds little.
+const FIRST_PIECE: usize = 1 << 10;
 
 /// Reads in a row before other connections have their turn. `try_read` does not count against the runtime's budget, so a
 /// client that is always ahead would otherwise be served alone.
@@ -48,7 +53,12 @@ pub(super) struct Connection {
     script: Script,
     /// When its first byte was read.
     first: Option<Instant>,
-    /// When it last brought something, or was accepted: what an idle connection is told by.
+    /// What of its stream is no whole message yet, if messages are told apart.
+    splitter: Option<Splitter>,
+    /// Which one it is, from 0.
+    number: u64,
+    /// When it last brought something, or was accepted: what an idle connection is told by. Where messages are told apart,
+    /// only a whole one counts.
     latest: Instant,
     /// How many bytes of it were read.
     bytes: u64,
@@ -89,6 +99,8 @@ impl Connection {
             throttle: shared.read_rate.map(|rate| Throttle::new(rate, now)),
             pause: shared.pause,
             script: Script::new(&shared.faults, number),
+            splitter: shared.inbox.as_ref().map(|inbox| inbox.splitter()),
+            number,
             first: None,
             latest: now,
             bytes: 0,
@@ -101,6 +113,7 @@ impl Connection {
     pub(super) async fn serve(mut self) {
         let Err(end) = self.read_all().await;
         self.count(end);
+        self.close_inbox();
         let Self { stream, seat, account, before, .. } = self;
         if matches!(end, End::Reset | End::Expelled) {
             stream.reset();
@@ -126,17 +139,18 @@ impl Connection {
     /// Reads until the stream ends. It tries first and waits only when there is nothing, so that a client that is always
     /// ahead costs one system call a piece.
     async fn read_all(&mut self) -> Result<Infallible, End> {
-        let mut piece = Vec::new();
+        let mut piece = vec![0; FIRST_PIECE];
         let mut turn = 0;
         loop {
-            let most = self.allowance(PIECE).await?;
-            if piece.is_empty() {
-                self.wait_for_more().await?;
-                piece = vec![0; PIECE];
-            }
+            let most = self.allowance(piece.len()).await?;
             match self.stream.try_read(&mut piece[..most]) {
                 Ok(0) => return Err(End::Client),
-                Ok(length) => self.received(&piece[..length], Instant::now()).await?,
+                Ok(length) => {
+                    self.received(&piece[..length], Instant::now()).await?;
+                    if length == FIRST_PIECE && piece.len() == FIRST_PIECE {
+                        piece = vec![0; PIECE];
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_more().await?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
@@ -206,6 +220,20 @@ impl Connection {
         self.seat.limits.idle_timeout.map(|longest| self.latest + longest)
     }
 
+    /// Tells the messages in a piece apart, if that is asked for; whether the client got anywhere with it.
+    fn note(&mut self, bytes: &[u8]) -> Result<bool, End> {
+        let (Some(splitter), Some(inbox)) = (&mut self.splitter, &self.seat.inbox) else { return Ok(true) };
+        let messages = inbox.received(self.number, splitter, bytes).map_err(|_| End::Expelled)?;
+        Ok(messages > 0)
+    }
+
+    /// What the stream ended in the middle of is counted.
+    fn close_inbox(&self) {
+        if let (Some(splitter), Some(inbox)) = (&self.splitter, &self.seat.inbox) {
+            inbox.ended(splitter);
+        }
+    }
+
     /// Checks a piece, and answers it.
     async fn received(&mut self, bytes: &[u8], at: Instant) -> Result<(), End> {
         let counters = &self.seat.counters;
@@ -213,7 +241,9 @@ impl Connection {
         counters.received.add(bytes.len() as u64);
         self.bytes += bytes.len() as u64;
         self.first.get_or_insert(at);
-        self.latest = at;
+        if self.note(bytes)? {
+            self.latest = at;
+        }
         if let Some(throttle) = &mut self.throttle {
             throttle.took(bytes.len());
         }

@@ -9,8 +9,9 @@
 //! [`Faults`], which happen at the byte that was asked for. It is no victim itself: [`Limits`] bound how many connections
 //! it serves, and how long one may be idle.
 //!
-//! What arrives on a connection is proved by a [`Ledger`]: hand one over with [`Server::expect`] before
+//! What arrives on a connection of the lab is proved by a [`Ledger`]: hand one over with [`Server::expect`] before
 //! the client connects, and wait for the [`Receipt`]. Connections that nobody expects are served without one.
+//! The messages of any other program are told apart and kept by an [`Inbox`], if there is a [`Recording`] to make.
 //!
 //! The server knows nothing of queues and actors: it sees bytes.
 
@@ -18,6 +19,7 @@ mod accept;
 mod answer;
 mod connection;
 mod faults;
+mod inbox;
 pub mod ledger;
 mod listen;
 mod receipt;
@@ -37,6 +39,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 pub use faults::{EchoFault, Faults, Place, Wrong};
+pub use inbox::{Counts, Framing, Inbox, Messages, Recording};
 use ledger::Ledger;
 use listen::Bound;
 pub use listen::Endpoint;
@@ -64,6 +67,7 @@ struct Shared {
     pause: Option<Pause>,
     faults: Faults,
     limits: Limits,
+    inbox: Option<Arc<Inbox>>,
     counters: Counters,
     expected: Expected,
 }
@@ -92,7 +96,8 @@ impl Server {
         };
         let Settings { mode, read_rate, pause, limits, .. } = *settings;
         let faults = settings.faults.clone();
-        let shared = Arc::new(Shared { mode, read_rate, pause, faults, limits, ..Shared::default() });
+        let inbox = settings.recording.map(|recording| Arc::new(Inbox::new(recording)));
+        let shared = Arc::new(Shared { mode, read_rate, pause, faults, limits, inbox, ..Shared::default() });
         let (running, stopped) = oneshot::channel();
         let thread = spawn(runtime, listener, stopped, Arc::clone(&shared))?;
         Ok(Self { endpoint, receive_buffer, shared, running: Some(running), thread: Some(thread) })
@@ -126,6 +131,12 @@ impl Server {
     /// If the receipt is dropped before a connection comes, none is expected any more.
     pub fn expect(&self, ledger: Ledger) -> Receipt {
         self.shared.expected.add(ledger)
+    }
+
+    /// The messages that arrived, if the server was asked to tell them apart. It outlives the server.
+    #[must_use]
+    pub fn inbox(&self) -> Option<Arc<Inbox>> {
+        self.shared.inbox.clone()
     }
 
     /// What was done until now.

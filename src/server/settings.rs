@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Faults;
+use super::{Faults, Recording};
 use crate::error::Error;
 
 /// What a server does with the bytes it has read.
@@ -71,6 +71,8 @@ pub struct Settings {
     pub faults: Faults,
     /// What is not let happen.
     pub limits: Limits,
+    /// How messages are told apart and kept; `None` for a stream of bytes.
+    pub recording: Option<Recording>,
 }
 
 /// What a server bears with. By default all there is: the lab knows its clients.
@@ -114,6 +116,7 @@ impl Settings {
             pause: None,
             faults: Faults::default(),
             limits: Limits::default(),
+            recording: None,
         }
     }
 
