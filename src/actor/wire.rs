@@ -7,10 +7,15 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 
+#[cfg(unix)]
 use nix::libc::MSG_NOSIGNAL;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+/// Where there is no such signal, there is no such flag.
+#[cfg(not(unix))]
+const MSG_NOSIGNAL: i32 = 0;
 
 /// A connected stream that can be read while it is written.
 pub trait Wire: Send + Sync {
