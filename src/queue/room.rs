@@ -149,6 +149,18 @@ impl Room {
         !self.line.is_empty()
     }
 
+    /// How much is taken, in units of the capacity.
+    #[must_use]
+    pub const fn used(&self) -> usize {
+        self.used
+    }
+
+    /// How many stand in line.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.line.len()
+    }
+
     /// Takes room for what is in the queue already, were it beyond the capacity; in units of the capacity.
     pub fn charge(&mut self, units: usize) {
         self.used += units;

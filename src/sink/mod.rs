@@ -1,17 +1,18 @@
 //! A fan-in to ship: any number of threads and tasks send bytes, one actor carries them to a socket.
 
+mod account;
 mod choices;
 mod config;
 mod delivery;
 mod event;
 mod failure;
-mod framing;
 mod handles;
 mod message;
 mod sending;
 mod stats;
 mod target;
 mod wait;
+mod window;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::{Result, SendError};
-pub use choices::{Confirm, Framing, Full, Reconnect};
+pub use crate::message::Framing;
+pub use choices::{Confirm, Full, Reconnect};
 pub use config::{Backoff, Config, Tls};
 pub use delivery::{Delivery, Tally};
 pub use event::Event;
