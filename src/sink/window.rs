@@ -20,6 +20,8 @@ struct Held {
     segment: Segment,
     /// The first byte that was still there when it was lent: its offset in the segment, and its place in the stream.
     from: (usize, u64),
+    /// What it took when it was lent.
+    memory: usize,
 }
 
 impl Held {
@@ -93,6 +95,7 @@ pub(super) struct Window {
     /// Frames below this number were begun on a connection that was lost.
     doubted: u64,
     moves: Moves,
+    memory: usize,
 }
 
 impl Window {
@@ -109,6 +112,7 @@ impl Window {
             at: (0, 0),
             doubted: 0,
             moves: Moves::default(),
+            memory: 0,
         }
     }
 
@@ -122,14 +126,19 @@ impl Window {
         self.confirms && self.echoed < self.written
     }
 
+    /// Whether it holds nothing, and has told all that has moved.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.moves.is_empty()
+    }
+
     /// The number of the oldest frame held.
     pub(super) fn front(&self) -> Option<u64> {
         self.held.front().map(|held| held.segment.number(held.segment.gone()))
     }
 
     /// The bytes of memory that it holds.
-    pub(super) fn memory(&self) -> usize {
-        self.held.iter().map(|held| held.segment.memory()).sum()
+    pub(super) const fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Takes a segment to be written behind the others. Few frames join the segment before.
@@ -141,7 +150,9 @@ impl Window {
         {
             self.moves.used.push(segment);
         } else {
-            self.held.push_back(Held { segment, from: (from, self.tail) });
+            let memory = segment.memory();
+            self.memory += memory;
+            self.held.push_back(Held { segment, from: (from, self.tail), memory });
         }
         self.tail += length;
         // Empty frames are written as soon as those before them are.
@@ -248,7 +259,9 @@ impl Window {
                 break;
             }
             self.at = if self.at.0 == 0 { (0, 0) } else { (self.at.0 - 1, self.at.1) };
-            self.moves.used.extend(self.held.pop_front().map(|held| held.segment));
+            let Some(held) = self.held.pop_front() else { break };
+            self.memory -= held.memory;
+            self.moves.used.push(held.segment);
         }
         self.moves.room += released.room;
         released
