@@ -224,7 +224,7 @@ def load():
         sink.send(b"%d" % n)
         n += 1
 
-threads = [threading.Thread(target=load) for _ in range(3)]
+threads = [threading.Thread(target=load, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 
