@@ -68,7 +68,7 @@ class Sink(_native.Sink):
         close_timeout: Seconds that `close` has when it is not told, and the exit of the interpreter.
 
     The three are called on a plain Python thread of the sink's own, while no lock is held, and may use the sink. What
-    they raise goes to `sys.unraisablehook`.
+    they raise goes to `threading.excepthook`.
 
     Raises:
         PlanError: An argument is wrong; nothing was started.
@@ -328,8 +328,9 @@ class Sink(_native.Sink):
 
     def __del__(self) -> None:
         if self._opened and not self._closed and not self._is_foreign:
+            shown = repr(self)
             _exits.orphan(*self._at_exit())
-            warnings.warn(f"unclosed {self!r}; what it took is still written", ResourceWarning, 2, self)
+            warnings.warn(f"unclosed {shown}; what it took is still written", ResourceWarning, 2, self)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
