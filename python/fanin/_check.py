@@ -125,7 +125,8 @@ def timeout(name: str, value: object, *, zero: bool = True) -> float:
 def callback(name: str, value: Any) -> Callable[[Any], object] | None:
     """Something to be called, or None."""
     if value is None or callable(value):
-        return value
+        found: Callable[[Any], object] | None = value
+        return found
     raise refuse(name, value, "allowed are a function of one argument, or None")
 
 
