@@ -35,10 +35,13 @@ __all__ = [
     "HostBusy",
     "JournalError",
     "MissingExtra",
+    "Mix",
     "NotDelivered",
     "OpenLoop",
+    "Pause",
     "Plan",
     "PlanError",
+    "Records",
     "Run",
     "Scaling",
     "Server",
@@ -52,8 +55,11 @@ __all__ = [
     "closed_loop",
     "concat",
     "doctor",
+    "mix",
     "open_loop",
+    "pause",
     "published",
+    "records",
     "replay",
     "resume",
     "run",
@@ -65,6 +71,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .answer import Article, article, published, replay
     from .catalogue import Strategies, Strategy, strategies
+    from .contents import Mix, Records, mix, records
     from .dry_run import DryRun
     from .errors import (
         AddressError,
@@ -79,8 +86,10 @@ if TYPE_CHECKING:
     )
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
     from .measure import resume, sweep
+    from .pauses import Pause, pause
     from .plan import Plan
-    from .runs import Run, run, run_async
+    from .running import run, run_async
+    from .runs import Run
     from .server import Server
     from .stats.compare import Comparison
     from .stats.explain import Explanation
@@ -92,13 +101,16 @@ else:
     _HOMES = {
         "answer": "Article article published replay",
         "catalogue": "Strategies Strategy strategies",
+        "contents": "Mix Records mix records",
         "dry_run": "DryRun",
         "errors": "AddressError FaninError Forked HostBusy JournalError MissingExtra NotDelivered PlanError"
         " SweepInterrupted",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
+        "pauses": "Pause pause",
         "plan": "Plan",
-        "runs": "Run run run_async",
+        "running": "run run_async",
+        "runs": "Run",
         "server": "Server",
         "stats.compare": "Comparison",
         "stats.explain": "Explanation",

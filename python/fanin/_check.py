@@ -14,6 +14,7 @@ __all__ = [
     "axis",
     "between",
     "distinct",
+    "flag",
     "integer",
     "nanoseconds",
     "one_of",
@@ -99,6 +100,13 @@ def seconds(name: str, value: object) -> float:
     if not found:
         raise refuse(name, value, "allowed are seconds, or a number with s, min or h, such as '2min'")
     return real(name, float(found[1]) * _UNITS[found[2]], LONGEST_SPAN, "seconds")
+
+
+def flag(name: str, value: object) -> bool:
+    """True or false, and nothing that is only like it."""
+    if not isinstance(value, bool):
+        raise refuse(name, value, "allowed are True and False")
+    return value
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> str:

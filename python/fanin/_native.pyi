@@ -14,6 +14,13 @@ def published(design: str, *, workers: int, messages: int, deadline_ns: int) -> 
 def shutdown(timeout_ns: int) -> None: ...
 
 @final
+class Contents:
+    @staticmethod
+    def mix(sizes: list[tuple[int, float]]) -> Contents: ...
+    @staticmethod
+    def records(records: list[bytes]) -> Contents: ...
+
+@final
 class Server:
     def __new__(cls, mode: str, host: str, port: int) -> Server: ...
     @property
