@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import plot
+from . import _format, plot
 from ._check import refuse
 from .plot_axes import even_ticks, label_ends
 from .plot_ratio import GREY, rest
@@ -37,7 +37,7 @@ def draw(sweep: Rows, *, by: str = "strategy", number: int = 0, ax: Axes | None 
     time = _scale(max(run.backlog[-1][0] for run in runs.values()), TIMES)
     size = _scale(max(peak for run in runs.values() for _, peak in run.backlog), SIZES)
     ends = [
-        _line(axes, str(value), run, look, time, size)
+        _line(axes, _named(by, value), run, look, time, size)
         for look, (value, run) in zip(plot.looks(by, list(runs)), runs.items(), strict=True)
     ]
     _pause(axes, next(iter(runs.values())), time)
@@ -82,6 +82,15 @@ def _line(axes: Axes, name: str, run: Run, look: plot.Line, time: Scale, size: S
     if run.status not in ("ok", "saturated"):
         said.append(run.status)
     return ", ".join(said), times[-1], sizes[-1], look.colour
+
+
+def _named(by: str, value: Any) -> str:
+    """A line's name.
+
+    >>> _named("capacity", None), _named("capacity", 65_536), _named("strategy", "swap/batch")
+    ('no bound', '65,536', 'swap/batch')
+    """
+    return "no bound" if (by, value) == ("capacity", None) else _format.number(value)
 
 
 def _pause(axes: Axes, run: Run, time: Scale) -> None:
