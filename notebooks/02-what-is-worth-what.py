@@ -159,7 +159,8 @@ for row in limited.summary():
 #
 # ## Your own work
 #
-# Producers seldom do nothing but send. `work=` has each spend so many nanoseconds of processor time before each message.
+# Producers seldom do nothing but send. `work=` has each spend so many nanoseconds of processor time before each
+# message.
 
 # %%
 work = [0, 1_000, 10_000] if QUICK else [0, 100, 1_000, 10_000, 100_000]
