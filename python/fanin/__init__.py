@@ -42,10 +42,12 @@ __all__ = [
     "Run",
     "Scaling",
     "Server",
+    "SinkHandler",
     "Strategies",
     "Strategy",
     "Sweep",
     "SweepInterrupted",
+    "SyslogFormatter",
     "Table",
     "__version__",
     "article",
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
         PlanError,
         SweepInterrupted,
     )
+    from .handler import SinkHandler
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
     from .measure import resume, sweep
     from .plan import Plan
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
     from .stats.noise import Checkup, doctor
     from .stats.scaling import Scaling
     from .sweeps import Sweep, concat
+    from .syslog import SyslogFormatter
     from .table import Table
 else:
     _HOMES = {
@@ -95,6 +99,7 @@ else:
         "dry_run": "DryRun",
         "errors": "AddressError FaninError Forked HostBusy JournalError MissingExtra NotDelivered PlanError"
         " SweepInterrupted",
+        "handler": "SinkHandler",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
         "plan": "Plan",
@@ -105,6 +110,7 @@ else:
         "stats.noise": "Checkup doctor",
         "stats.scaling": "Scaling",
         "sweeps": "Sweep concat",
+        "syslog": "SyslogFormatter",
         "table": "Table",
     }
 
