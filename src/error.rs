@@ -21,6 +21,21 @@ pub enum SendError {
     /// The queue was opened for messages of another size.
     #[error("the message is not of the size that the queue was opened for")]
     Size,
+    /// It is longer than the limit that was set.
+    #[error("the message is longer than max_frame")]
+    Frame,
+    /// It has a newline inside, which would make it two.
+    #[error("the message has a newline inside, and framing by lines would make it two")]
+    Newline,
+    /// The sink was not opened yet.
+    #[error("the sink is not open")]
+    Unopened,
+    /// There is no connection, and none is to come.
+    #[error("the connection is lost")]
+    Disconnected,
+    /// The actor panicked: a bug, told instead of passed on.
+    #[error("the sink's actor panicked; this is a bug in fanin")]
+    Panicked,
 }
 
 /// What the library can fail with.

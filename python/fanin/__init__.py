@@ -26,29 +26,39 @@ __all__ = [
     "AddressError",
     "Article",
     "Checkup",
+    "Closed",
     "ClosedLoop",
     "Comparison",
+    "Delivery",
+    "Disconnected",
+    "Dropped",
     "DryRun",
     "Explanation",
     "FaninError",
     "Forked",
+    "Full",
     "HostBusy",
     "JournalError",
+    "MessageError",
     "MissingExtra",
     "NotDelivered",
     "OpenLoop",
     "Plan",
     "PlanError",
+    "Reconnected",
     "Run",
     "Scaling",
     "Server",
+    "Sink",
     "SinkHandler",
+    "Stats",
     "Strategies",
     "Strategy",
     "Sweep",
     "SweepInterrupted",
     "SyslogFormatter",
     "Table",
+    "TimedOut",
     "__version__",
     "article",
     "closed_loop",
@@ -65,19 +75,26 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ._told import Dropped, Reconnected
     from .answer import Article, article, published, replay
     from .catalogue import Strategies, Strategy, strategies
+    from .delivery import Delivery, Stats
     from .dry_run import DryRun
     from .errors import (
         AddressError,
+        Closed,
+        Disconnected,
         FaninError,
         Forked,
+        Full,
         HostBusy,
         JournalError,
+        MessageError,
         MissingExtra,
         NotDelivered,
         PlanError,
         SweepInterrupted,
+        TimedOut,
     )
     from .handler import SinkHandler
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
@@ -85,6 +102,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .runs import Run, run, run_async
     from .server import Server
+    from .sink import Sink
     from .stats.compare import Comparison
     from .stats.explain import Explanation
     from .stats.noise import Checkup, doctor
@@ -94,17 +112,20 @@ if TYPE_CHECKING:
     from .table import Table
 else:
     _HOMES = {
+        "_told": "Dropped Reconnected",
         "answer": "Article article published replay",
         "catalogue": "Strategies Strategy strategies",
+        "delivery": "Delivery Stats",
         "dry_run": "DryRun",
-        "errors": "AddressError FaninError Forked HostBusy JournalError MissingExtra NotDelivered PlanError"
-        " SweepInterrupted",
+        "errors": "AddressError Closed Disconnected FaninError Forked Full HostBusy JournalError MessageError"
+        " MissingExtra NotDelivered PlanError SweepInterrupted TimedOut",
         "handler": "SinkHandler",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
         "plan": "Plan",
         "runs": "Run run run_async",
         "server": "Server",
+        "sink": "Sink",
         "stats.compare": "Comparison",
         "stats.explain": "Explanation",
         "stats.noise": "Checkup doctor",
