@@ -73,6 +73,22 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Something took longer than it may.
+    #[error("could not {doing} in the time given")]
+    TimedOut {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// What came back is not what was sent.
+    #[error("the echo is wrong at byte {offset} of the connection: {}", wrong_byte(*expected, *found))]
+    Echo {
+        /// The first wrong byte, counted from the beginning of the connection.
+        offset: u64,
+        /// What should have come; nothing where nothing was owed.
+        expected: Option<u8>,
+        /// What came.
+        found: u8,
+    },
     /// The caller asked for an end.
     #[error("cancelled")]
     Cancelled,
@@ -84,6 +100,13 @@ pub enum Error {
         /// The panic's message.
         what: String,
     },
+}
+
+fn wrong_byte(expected: Option<u8>, found: u8) -> String {
+    match expected {
+        Some(expected) => format!("{found:#04x} came, {expected:#04x} was sent"),
+        None => format!("{found:#04x} came, and nothing was owed"),
+    }
 }
 
 /// A result of this library.

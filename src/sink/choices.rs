@@ -35,19 +35,6 @@ macro_rules! choices {
 }
 
 choices! {
-    /// How a message becomes bytes on the wire, so that the other end can tell where it ends.
-    Framing, "framing" {
-        /// The bytes as they are. Another message never comes in between.
-        #[default]
-        None = "none",
-        /// A newline after each message, which has none inside.
-        Lines = "lines",
-        /// The length before each message, as a big-endian `u32`.
-        Length = "length",
-        /// The length before each message, in decimal digits with a space: octet counting, as syslog has it (RFC 6587).
-        Rfc6587 = "rfc6587",
-    }
-
     /// What becomes of a message for which there is no room.
     Full, "on_full" {
         /// Its sender waits.

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choices::{Confirm, Framing, Full, Reconnect};
+use super::choices::{Confirm, Full, Reconnect};
 use super::target::Target;
 use crate::error::{Error, Result};
+use crate::message::Framing;
 
 /// The least and the most that a sink holds.
 const CAPACITIES: std::ops::RangeInclusive<usize> = 1..=1 << 40;

@@ -1,28 +1,44 @@
 //! A fan-in to ship: any number of threads and tasks send bytes, one actor carries them to a socket.
 
+mod account;
+mod backoff;
 mod choices;
 mod config;
+mod connect;
+mod core;
 mod delivery;
+mod drive;
 mod event;
 mod failure;
-mod framing;
 mod handles;
 mod message;
+mod patience;
 mod sending;
+mod session;
+mod state;
 mod stats;
 mod target;
+mod thread;
+mod tls;
 mod wait;
+mod window;
 
+use std::future::Future;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Result, SendError};
-pub use choices::{Confirm, Framing, Full, Reconnect};
+use self::core::Core;
+use crate::error::{Error, Result, SendError};
+pub use crate::message::Framing;
+use crate::queue::lock;
+pub use choices::{Confirm, Full, Reconnect};
 pub use config::{Backoff, Config, Tls};
+use connect::Dial;
 pub use delivery::{Delivery, Tally};
+pub use drive::Connect;
 pub use event::Event;
 pub use failure::{Failure, FailureKind};
 pub use handles::{Closing, Events, Flushing, Opening};
@@ -32,44 +48,97 @@ pub use stats::Stats;
 pub use target::{LONGEST_PATH, Target};
 pub use wait::Wait;
 
+/// How long the actor may still write when the last handle is gone without a close.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// A handle to a sink; clones are handles to the same one. When the last is dropped without a [`close`](Self::close), the
 /// actor still writes what was taken, for five seconds at the most, and nobody is told of the outcome.
 #[derive(Clone, Debug)]
 pub struct Sink {
-    config: Arc<Config>,
+    core: Arc<Core>,
+    handle: Arc<Handle>,
+}
+
+/// What all handles share, and the actor does not: gone with the last of them.
+#[derive(Debug)]
+struct Handle {
+    core: Arc<Core>,
+    /// What connects, until the sink is opened.
+    dial: Mutex<Option<Dial>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.core.close(FAREWELL);
+    }
 }
 
 impl Sink {
     /// A sink that is not open yet: the settings are checked, no thread is started and nothing is connected.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::Error::Argument) that names the setting.
+    /// [`Error::Argument`] that names the setting.
     pub fn new(config: Config) -> Result<Self> {
         config.validate()?;
-        Ok(Self { config: Arc::new(config) })
+        let dial = Dial::new(config.clone());
+        Ok(Self::with(config, Some(dial)))
     }
 
-    /// A sink over a socket that is connected already, TCP or Unix. It does not reconnect, whatever `config` says of that
-    /// has to be [`Reconnect::Off`]; the target is for messages only.
+    /// A sink over a socket that is connected already, TCP or Unix. It cannot reconnect: `config` has
+    /// [`Reconnect::Off`], and its target is for messages only.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`Error::Io`](crate::Error::Io) when it is no connected stream socket.
+    /// As [`new`](Self::new); [`Error::Argument`] named `socket` when it is no connected stream socket.
     pub fn from_stream(config: Config, socket: OwnedFd) -> Result<Self> {
-        drop(socket);
-        Self::new(config)
+        config.validate()?;
+        if config.reconnect != Reconnect::Off {
+            let allowed = "a socket that was connected elsewhere cannot be connected again: allowed is off";
+            return Err(Error::argument("reconnect", config.reconnect.name(), allowed));
+        }
+        let dial = Dial::over(config.clone(), connect::check_socket(socket)?);
+        Ok(Self::with(config, Some(dial)))
+    }
+
+    fn with(config: Config, dial: Option<Dial>) -> Self {
+        let core = Arc::new(Core::new(config));
+        let handle = Arc::new(Handle { core: Arc::clone(&core), dial: Mutex::new(dial) });
+        Self { core, handle }
     }
 
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.core.config
     }
 
     /// Starts the actor's thread, which connects; only the first call does. What it returns waits for the connection: it
     /// fails when that cannot be made and reconnecting is off. Sends are taken from now on.
-    #[must_use]
     pub fn open(&self) -> Opening {
-        Opening {}
+        if self.core.open()
+            && let Some(dial) = lock(&self.handle.dial).take()
+        {
+            thread::start(&self.core, dial);
+        }
+        Opening::new(Arc::clone(&self.core))
+    }
+
+    /// [`open`](Self::open) over connections of the caller's own making, without a thread: the future is the actor, and
+    /// runs where the caller awaits it, with tokio's timers. For simulators above all. Dropped before it ended, it leaves
+    /// a sink that has failed. A sink that was opened before is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as [`new`](Self::new).
+    pub fn driven<C: Connect>(config: Config, connect: C) -> Result<(Self, impl Future<Output = ()> + Send)> {
+        config.validate()?;
+        let sink = Self::with(config, None);
+        sink.core.open();
+        let core = Arc::clone(&sink.core);
+        let actor = async move {
+            let guard = thread::Abandoned(core);
+            let ending = drive::live(&guard.0, connect).await;
+            guard.0.end(ending);
+        };
+        Ok((sink, actor))
     }
 
     /// Takes the message now or not at all, by [`on_full`](Config::on_full): a message that this drops is taken, and
@@ -82,8 +151,7 @@ impl Sink {
     /// taken then.
     #[inline]
     pub fn try_send(&self, message: &[u8]) -> Result<(), SendError> {
-        let _ = message;
-        Err(SendError::Unopened)
+        self.core.try_send(message)
     }
 
     /// [`try_send`](Self::try_send) for a message that may be kept by reference; small ones are copied.
@@ -91,8 +159,7 @@ impl Sink {
     /// # Errors
     /// As [`try_send`](Self::try_send).
     pub fn try_send_owned(&self, message: Bytes) -> Result<(), SendError> {
-        let _ = message;
-        Err(SendError::Unopened)
+        self.core.try_send_owned(message)
     }
 
     /// [`try_send`](Self::try_send) for many, in order, some hundred under one lock; returns how many were taken. `messages`
@@ -104,48 +171,45 @@ impl Sink {
         &self,
         messages: impl IntoIterator<Item = M>,
     ) -> Result<usize, (usize, SendError)> {
-        let _ = messages;
-        Err((0, SendError::Unopened))
+        self.core.try_send_many(messages)
     }
 
     /// Takes the message, waiting for room in turn where the policy is to wait; otherwise as
     /// [`try_send`](Self::try_send). Nothing is taken before the first poll, and a future that is dropped before it ended
     /// has taken nothing, and hands its turn on. A thread waits by [`Wait`].
     pub fn send<M: Message>(&self, message: M) -> Sending<M> {
-        Sending { message }
+        Sending::new(Arc::clone(&self.core), message)
     }
 
     /// Waits until all that was taken before this call is written, or acknowledged where the sink confirms, or dropped.
-    #[must_use]
     pub fn flush(&self) -> Flushing {
-        Flushing {}
+        Flushing::new(Arc::clone(&self.core))
     }
 
     /// Takes no more, and wakes all senders that wait; writes what was taken, ends the stream, and reads to its end, all
     /// within `timeout`, after which what is left stays in the account as unsent. The first call's timeout counts; a
     /// second call waits for the same end. A sink that was never opened is closed at once.
-    #[must_use]
     pub fn close(&self, timeout: Duration) -> Closing {
-        let _ = timeout;
-        Closing {}
+        self.core.close(timeout);
+        Closing::new(Arc::clone(&self.core))
     }
 
     /// The account at this moment.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
-        Delivery::default()
+        self.core.delivery()
     }
 
     /// The counters at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        self.core.lock().stats()
     }
 
     /// Messages that are unsent.
     #[must_use]
     pub fn len(&self) -> usize {
-        0
+        usize::try_from(self.delivery().unsent.messages).unwrap_or(usize::MAX)
     }
 
     /// Whether nothing is unsent.
@@ -157,18 +221,23 @@ impl Sink {
     /// Whether it takes messages: it is open, not closed and has not failed.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        false
+        self.core.lock().takes()
+    }
+
+    /// Whether there is a connection at this moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.core.lock().is_connected
     }
 
     /// Why it has failed, if it has, with the account.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        None
+        self.core.failure()
     }
 
     /// What it has to tell from now on. There is one listener: a further call takes over from the one before.
-    #[must_use]
     pub fn events(&self) -> Events {
-        Events {}
+        Events::new(Arc::clone(&self.core))
     }
 }
