@@ -50,11 +50,13 @@ __all__ = [
     "Scaling",
     "Server",
     "Sink",
+    "SinkHandler",
     "Stats",
     "Strategies",
     "Strategy",
     "Sweep",
     "SweepInterrupted",
+    "SyslogFormatter",
     "Table",
     "TimedOut",
     "__version__",
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
         SweepInterrupted,
         TimedOut,
     )
+    from .handler import SinkHandler
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
     from .measure import resume, sweep
     from .plan import Plan
@@ -105,6 +108,7 @@ if TYPE_CHECKING:
     from .stats.noise import Checkup, doctor
     from .stats.scaling import Scaling
     from .sweeps import Sweep, concat
+    from .syslog import SyslogFormatter
     from .table import Table
 else:
     _HOMES = {
@@ -115,6 +119,7 @@ else:
         "dry_run": "DryRun",
         "errors": "AddressError Closed Disconnected FaninError Forked Full HostBusy JournalError MessageError"
         " MissingExtra NotDelivered PlanError SweepInterrupted TimedOut",
+        "handler": "SinkHandler",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
         "plan": "Plan",
@@ -126,6 +131,7 @@ else:
         "stats.noise": "Checkup doctor",
         "stats.scaling": "Scaling",
         "sweeps": "Sweep concat",
+        "syslog": "SyslogFormatter",
         "table": "Table",
     }
 
