@@ -175,6 +175,15 @@ bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms th
 	$(call say,bench-lab: benches/lab_believes.py)
 	@$(PYTHON) benches/lab_believes.py
 
+# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency'
+ARGS :=
+
+.PHONY: bench-sink
+bench-sink: $(BUILT) ## the sink beside its rivals in Python, delivery checked: the targets (some 10 minutes; ARGS=--quick)
+	$(call say,bench-sink: benches/sink)
+	@$(CARGO) build --quiet --locked --release --example receiver
+	@$(PYTHON) benches/sink $(ARGS)
+
 .PHONY: fmt
 fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)

@@ -13,6 +13,12 @@
 //! proof is `count` then ([`Layout::is_unmistakable`]).
 //!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
+//!
+//! Messages that differ in size are [frames](self::frames), which say their length first; they are `exact` too.
+
+pub mod frames;
+
+pub use frames::{Contents, Frames};
 
 use crate::error::{Error, Result};
 

@@ -6,7 +6,7 @@
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
-/// Processor time and context switches.
+/// Processor time, context switches, and memory that was touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Processor time in the program.
@@ -17,6 +17,8 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Switches because a thread's time was up.
     pub involuntary_switches: u64,
+    /// Pages of memory that were touched for the first time, or again after they were given back.
+    pub page_faults: u64,
 }
 
 impl Usage {
@@ -49,6 +51,7 @@ impl Sub for Usage {
             system: self.system.saturating_sub(earlier.system),
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
+            page_faults: self.page_faults.saturating_sub(earlier.page_faults),
         }
     }
 }
@@ -59,6 +62,7 @@ impl AddAssign for Usage {
         self.system += other.system;
         self.voluntary_switches += other.voluntary_switches;
         self.involuntary_switches += other.involuntary_switches;
+        self.page_faults += other.page_faults;
     }
 }
 
@@ -88,6 +92,7 @@ mod unix {
             system: duration(usage.system_time()),
             voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
             involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
+            page_faults: usage.minor_page_faults().unsigned_abs(),
         }
     }
 
