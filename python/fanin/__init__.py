@@ -84,8 +84,8 @@ if TYPE_CHECKING:
     from ._told import Dropped, Reconnected
     from .answer import Article, article, published, replay
     from .catalogue import Strategies, Strategy, strategies
-    from .delivery import Delivery, Stats
     from .contents import Mix, Records, mix, records
+    from .delivery import Delivery, Stats
     from .dry_run import DryRun
     from .errors import (
         AddressError,
