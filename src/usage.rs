@@ -6,9 +6,6 @@
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
-
 /// Processor time, context switches, and memory that was touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -28,27 +25,19 @@ impl Usage {
     /// Of the process, until now; zero where the system does not tell.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::of(UsageWho::RUSAGE_SELF)
+        #[cfg(unix)]
+        return unix::process();
+        #[cfg(not(unix))]
+        Self::default()
     }
 
     /// Of the calling thread, until now; zero where the system does not tell, as outside of Linux.
     #[must_use]
     pub fn of_thread() -> Self {
         #[cfg(target_os = "linux")]
-        return Self::of(UsageWho::RUSAGE_THREAD);
+        return unix::thread();
         #[cfg(not(target_os = "linux"))]
         Self::default()
-    }
-
-    fn of(whose: UsageWho) -> Self {
-        let Ok(usage) = getrusage(whose) else { return Self::default() };
-        Self {
-            user: duration(usage.user_time()),
-            system: duration(usage.system_time()),
-            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
-            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
-            page_faults: usage.minor_page_faults().unsigned_abs(),
-        }
     }
 }
 
@@ -77,8 +66,39 @@ impl AddAssign for Usage {
     }
 }
 
-fn duration(time: TimeVal) -> Duration {
-    Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+/// Where there is `getrusage`.
+#[cfg(unix)]
+mod unix {
+    use std::time::Duration;
+
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::{TimeVal, TimeValLike};
+
+    use super::Usage;
+
+    pub(super) fn process() -> Usage {
+        of(UsageWho::RUSAGE_SELF)
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn thread() -> Usage {
+        of(UsageWho::RUSAGE_THREAD)
+    }
+
+    fn of(whose: UsageWho) -> Usage {
+        let Ok(usage) = getrusage(whose) else { return Usage::default() };
+        Usage {
+            user: duration(usage.user_time()),
+            system: duration(usage.system_time()),
+            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
+            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
+            page_faults: usage.minor_page_faults().unsigned_abs(),
+        }
+    }
+
+    fn duration(time: TimeVal) -> Duration {
+        Duration::from_micros(time.num_microseconds().unsigned_abs())
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article` and more."""
+"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article`, `send` and more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_stats
+from . import cli_send, cli_stats
 
 __all__ = ["main"]
 
@@ -399,5 +399,6 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _serve_arguments,
     ),
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
+    *cli_send.COMMANDS,
     *cli_stats.COMMANDS,
 )
