@@ -13,8 +13,17 @@ compile_error!("one scheduler at a time: `--features loom` or `--features shuttl
 
 #[path = "../../src/error.rs"]
 pub mod error;
+#[allow(unused_imports, dead_code, reason = "what only the sink uses of it")]
 #[path = "../../src/queue/mod.rs"]
 pub mod queue;
+
+#[allow(dead_code, reason = "what only the sink uses of it")]
+#[path = "../../src/message/framing.rs"]
+pub mod framing;
+/// Of the messages, what queues know of them.
+pub mod message {
+    pub use crate::framing::{self, Framing};
+}
 
 #[cfg(any(fanin_loom, fanin_shuttle))]
 pub mod scenarios;
