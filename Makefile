@@ -152,6 +152,11 @@ shuttle: $(READY) ## 120,000 random schedules of eight producers and a queue
 	$(call say,shuttle: models/tests/shuttle.rs)
 	@$(MODELS) --features shuttle
 
+.PHONY: plant
+plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which check catches each (some minutes)
+	$(call say,plant: scripts/plant.py)
+	@$(PYTHON) scripts/plant.py
+
 .PHONY: prove
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	$(call say,prove: the long tests of cargo and pytest)
