@@ -24,6 +24,9 @@ TYPE_CHECKING = False
 
 __all__ = [
     "AddressError",
+    "Arrival",
+    "ArrivalTimeout",
+    "Arrivals",
     "Article",
     "Checkup",
     "ClosedLoop",
@@ -34,11 +37,14 @@ __all__ = [
     "Forked",
     "HostBusy",
     "JournalError",
+    "LineFault",
     "MissingExtra",
+    "NotArrived",
     "NotDelivered",
     "OpenLoop",
     "Plan",
     "PlanError",
+    "Proxy",
     "Run",
     "Scaling",
     "Server",
@@ -63,16 +69,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ._inbox import Arrival
     from .answer import Article, article, published, replay
+    from .arrivals import Arrivals
     from .catalogue import Strategies, Strategy, strategies
     from .dry_run import DryRun
     from .errors import (
         AddressError,
+        ArrivalTimeout,
         FaninError,
         Forked,
         HostBusy,
         JournalError,
         MissingExtra,
+        NotArrived,
         NotDelivered,
         PlanError,
         SweepInterrupted,
@@ -80,6 +90,7 @@ if TYPE_CHECKING:
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
     from .measure import resume, sweep
     from .plan import Plan
+    from .proxy import LineFault, Proxy
     from .runs import Run, run, run_async
     from .server import Server
     from .stats.compare import Comparison
@@ -90,14 +101,18 @@ if TYPE_CHECKING:
     from .table import Table
 else:
     _HOMES = {
+        "_inbox": "Arrival",
         "answer": "Article article published replay",
+        "arrivals": "Arrivals",
         "catalogue": "Strategies Strategy strategies",
         "dry_run": "DryRun",
-        "errors": "AddressError FaninError Forked HostBusy JournalError MissingExtra NotDelivered PlanError"
+        "errors": "AddressError ArrivalTimeout FaninError Forked HostBusy JournalError MissingExtra NotArrived"
+        " NotDelivered PlanError"
         " SweepInterrupted",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
         "plan": "Plan",
+        "proxy": "LineFault Proxy",
         "runs": "Run run run_async",
         "server": "Server",
         "stats.compare": "Comparison",

@@ -6,8 +6,10 @@
 
 mod asyncio;
 mod errors;
+mod faults;
 mod fork;
 mod knobs;
+mod proxy;
 mod published;
 mod row;
 mod run;
@@ -22,6 +24,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::asyncio::shutdown;
+    #[pymodule_export]
+    use super::proxy::PyProxy;
     #[pymodule_export]
     use super::published::published;
     #[pymodule_export]
