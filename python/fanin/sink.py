@@ -238,9 +238,9 @@ class Sink(_native.Sink):
         Raises:
             TimedOut: It took longer; `delivery` has the account, and the sink goes on.
             Disconnected: The connection was lost; `delivery` has the account.
-            Closed: The sink is not open.
+            Closed: The sink was never open. One that is closed has its last account to tell.
         """
-        seconds = None if timeout is None else _check.timeout("timeout", timeout)
+        seconds = self._flushed_within(timeout)
         account = self._flush(seconds)
         if account is None:
             raise self._late(f"not flushed within {seconds} seconds")
@@ -250,11 +250,16 @@ class Sink(_native.Sink):
         """`flush`, without blocking the event loop."""
         from ._loops import finish
 
-        seconds = None if timeout is None else _check.timeout("timeout", timeout)
+        seconds = self._flushed_within(timeout)
         account: Delivery | None = await finish(self._flushing(), seconds)
         if account is None:
             raise self._late(f"not flushed within {seconds} seconds")
         return account
+
+    def _flushed_within(self, timeout: float | None) -> float | None:
+        if not self._opened and not self._is_foreign:
+            raise Closed(f"{self.target} is not open yet; there is nothing to flush")
+        return None if timeout is None else _check.timeout("timeout", timeout)
 
     # --- closing -----------------------------------------------------------------------------------------------------
 

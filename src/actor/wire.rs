@@ -8,10 +8,15 @@ use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
+#[cfg(unix)]
 use nix::libc::MSG_NOSIGNAL;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
+
+/// Where there is no such signal, there is no such flag.
+#[cfg(not(unix))]
+const MSG_NOSIGNAL: i32 = 0;
 
 /// A connected stream that can be read while it is written. One task polls it: of several that wait for the same
 /// direction, only the last is woken.

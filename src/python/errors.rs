@@ -27,7 +27,10 @@ impl From<Error> for PyErr {
                 Some(code) => pyo3::exceptions::PyOSError::new_err((code, message)),
                 None => pyo3::exceptions::PyOSError::new_err(message),
             },
-            Error::Panicked { .. } | Error::Send(_) | Error::Cancelled => FaninError::new_err(message),
+            Error::TimedOut { .. } => TimedOut::new_err(message),
+            Error::Panicked { .. } | Error::Send(_) | Error::Cancelled | Error::Echo { .. } => {
+                FaninError::new_err(message)
+            }
         }
     }
 }

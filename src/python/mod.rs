@@ -5,6 +5,7 @@
 //! from which the Python side makes its frozen dataclasses.
 
 mod asyncio;
+mod contents;
 mod errors;
 mod fork;
 mod knobs;
@@ -24,6 +25,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::asyncio::shutdown;
+    #[pymodule_export]
+    use super::contents::PyContents;
     #[pymodule_export]
     use super::life::settle;
     #[pymodule_export]

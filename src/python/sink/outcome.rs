@@ -123,6 +123,7 @@ fn cause(failure: &Failure) -> Option<PyErr> {
 fn number(failure: &Failure) -> Option<i32> {
     let late = match failure.cause.as_deref() {
         Some(Error::Address { source, .. } | Error::Io { source, .. }) => source.kind() == io::ErrorKind::TimedOut,
+        Some(Error::TimedOut { .. }) => true,
         _ => false,
     };
     failure.os_error().or(late.then_some(nix::libc::ETIMEDOUT))
