@@ -150,6 +150,14 @@ prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
 	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
 
+# --- the documentation -----------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warning or a dead link is an error
+	$(call say,docs: docs/_build/html)
+	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	@$(PYTHON) scripts/check_docs.py docs/_build/html
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 .PHONY: notebooks
@@ -187,5 +195,5 @@ fmt: $(READY) ## format and mend what can be mended
 clean: ## remove everything that was made here
 	$(call say,clean: target, .venv, dist, out and caches)
 	@$(CARGO) clean --quiet
-	@rm -rf $(VENV) dist out .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
 	@find python tests scripts notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

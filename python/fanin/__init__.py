@@ -41,11 +41,14 @@ __all__ = [
     "JournalError",
     "MessageError",
     "MissingExtra",
+    "Mix",
     "NotDelivered",
     "OpenLoop",
+    "Pause",
     "Plan",
     "PlanError",
     "Reconnected",
+    "Records",
     "Run",
     "Scaling",
     "Server",
@@ -64,8 +67,11 @@ __all__ = [
     "closed_loop",
     "concat",
     "doctor",
+    "mix",
     "open_loop",
+    "pause",
     "published",
+    "records",
     "replay",
     "resume",
     "run",
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
     from ._told import Dropped, Reconnected
     from .answer import Article, article, published, replay
     from .catalogue import Strategies, Strategy, strategies
+    from .contents import Mix, Records, mix, records
     from .delivery import Delivery, Stats
     from .dry_run import DryRun
     from .errors import (
@@ -99,8 +106,10 @@ if TYPE_CHECKING:
     from .handler import SinkHandler
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
     from .measure import resume, sweep
+    from .pauses import Pause, pause
     from .plan import Plan
-    from .runs import Run, run, run_async
+    from .running import run, run_async
+    from .runs import Run
     from .server import Server
     from .sink import Sink
     from .stats.compare import Comparison
@@ -116,14 +125,17 @@ else:
         "answer": "Article article published replay",
         "catalogue": "Strategies Strategy strategies",
         "delivery": "Delivery Stats",
+        "contents": "Mix Records mix records",
         "dry_run": "DryRun",
         "errors": "AddressError Closed Disconnected FaninError Forked Full HostBusy JournalError MessageError"
         " MissingExtra NotDelivered PlanError SweepInterrupted TimedOut",
         "handler": "SinkHandler",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
+        "pauses": "Pause pause",
         "plan": "Plan",
-        "runs": "Run run run_async",
+        "running": "run run_async",
+        "runs": "Run",
         "server": "Server",
         "sink": "Sink",
         "stats.compare": "Comparison",
