@@ -9,7 +9,6 @@ from . import _format, plot
 from ._check import refuse
 from ._extras import need
 from .plot_axes import label_ends, plain_scale
-from .ratios import only
 from .stats.pairs import order
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ def draw(sweep: Sweep, y: str, *, x: str, by: str, facet: str, axes: Sequence[Ax
     for part in parts:
         plot.numbers(part, "y", y)
         plot.numbers(part, "x", x)
-        only(part, x, by)
     panels = _panels(len(values)) if axes is None else tuple(axes)
     if len(panels) != len(values):
         raise refuse("ax", len(panels), f"allowed is one for each of the {len(values)} values of {facet}")

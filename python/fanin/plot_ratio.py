@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from . import plot
+from . import plot, plot_panels
 from ._check import refuse
 from .plot_axes import label_ends, plain_scale, thinned
 from .stats.verdicts import DECIDED
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
     from .stats.compare import Comparison
 
-__all__ = ["along", "apart", "draw", "rest"]
+__all__ = ["along", "apart", "draw", "panels", "rest"]
 
 GREY = "#7F7F7F"
 DODGE = 0.35
 
 
 def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> Axes:
-    """What `Comparison.plot` says."""
+    """What `Comparison.plot` says, for one point of the axes that vary besides."""
     if not found.rows:
         raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
     along(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
@@ -48,6 +49,18 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
     axes.set_ylabel(f"times as fast as {found.over}")
     label_ends(axes, ends)
     return axes
+
+
+def panels(found: Comparison, *, x: str) -> tuple[Axes, ...]:
+    """The same a panel for each point of the axes that vary besides."""
+    axes = found.columns[: found.columns.index("strategy")]
+    parts = plot_panels.parts(axes, found.to_dicts(), x)
+    drawn = plot_panels.panels(len(parts))
+    for panel, (title, rows) in zip(drawn, parts, strict=True):
+        kept = tuple(tuple(row[name] for name in found.columns) for row in rows)
+        draw(replace(found, rows=kept), x=x, ax=panel)
+        panel.set_title(title, loc="left", fontsize=10)
+    return drawn
 
 
 def rest(axes: Sequence[str], rows: Sequence[dict[str, Any]], *shown: str) -> None:
