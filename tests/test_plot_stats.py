@@ -98,7 +98,7 @@ def test_what_varies_besides_has_a_panel(simulate: Simulate) -> None:
         lambda row: row | {"capacity": None if row["round"] % 2 else 4096, "cell": row["cell"] * 2 + row["round"] % 2}
     )
     panels = plot_regimes.draw(limits, "nanoseconds_per_message")
-    assert [panel.get_title(loc="left") for panel in panels] == ["capacity –", "capacity 4,096"]
+    assert [panel.get_title(loc="left") for panel in panels] == ["no bound", "capacity 4,096"]
     assert len(panels[0].patches) == 2
 
 

@@ -31,7 +31,7 @@ def parts(axes: Sequence[str], rows: Sequence[dict[str, Any]], *shown: str) -> l
     Raises:
         PlanError: There would be more than can be looked at.
     """
-    extra = [name for name in axes if name not in shown and len({row[name] for row in rows}) > 1]
+    extra = _besides(axes, rows, shown)
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault(tuple(row[name] for name in extra), []).append(row)
@@ -55,4 +55,14 @@ def panels(count: int) -> tuple[Axes, ...]:
 
 
 def _title(names: Sequence[str], point: Sequence[Any]) -> str:
-    return ", ".join(f"{name} {_format.number(value)}" for name, value in zip(names, point, strict=True))
+    return ", ".join(map(_format.axis, names, point))
+
+
+def _besides(axes: Sequence[str], rows: Sequence[dict[str, Any]], shown: Sequence[str]) -> list[str]:
+    """The axes that vary, but for those that follow from the ones before, as a limit's unit does."""
+    kept: list[str] = []
+    for name in axes:
+        points = {tuple(row[other] for other in kept) for row in rows}
+        if name not in shown and len({(*(row[other] for other in kept), row[name]) for row in rows}) > len(points):
+            kept.append(name)
+    return kept

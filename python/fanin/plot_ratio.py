@@ -34,13 +34,14 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
     for row in found:
         lines.setdefault(row["strategy"], []).append(row)
     places = sorted({row[x] for row in found})
-    ends = []
+    ends, taken = [], list(places)
     looks = plot.looks("strategy", list(lines))
     for number, (look, (name, rows)) in enumerate(zip(looks, lines.items(), strict=True)):
         shifted = apart(places, number, len(lines))
+        taken += shifted.values()
         ends += _line(axes, name, rows, {place: shifted[place] for place in places}, look, x)
     values = [row[end] for row in found for end in ("ratio", "low", "high") if row[end]]
-    plain_scale(axes, "x", places, thinned(places))
+    plain_scale(axes, "x", taken, thinned(places))
     plain_scale(axes, "y", [*values, 1.0, *_noise(found)])
     _base(axes, found)
     axes.grid(True, which="major", alpha=0.25, linewidth=0.6)
@@ -54,9 +55,11 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
 def panels(found: Comparison, *, x: str) -> tuple[Axes, ...]:
     """The same a panel for each point of the axes that vary besides."""
     axes = found.columns[: found.columns.index("strategy")]
-    parts = plot_panels.parts(axes, found.to_dicts(), x)
-    drawn = plot_panels.panels(len(parts))
-    for panel, (title, rows) in zip(drawn, parts, strict=True):
+    told = [part for part in plot_panels.parts(axes, found.to_dicts(), x) if any(row["ratio"] for row in part[1])]
+    if not told:
+        raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
+    drawn = plot_panels.panels(len(told))
+    for panel, (title, rows) in zip(drawn, told, strict=True):
         kept = tuple(tuple(row[name] for name in found.columns) for row in rows)
         draw(replace(found, rows=kept), x=x, ax=panel)
         panel.set_title(title, loc="left", fontsize=10)

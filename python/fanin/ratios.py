@@ -133,12 +133,7 @@ def lines(sweep: Sweep, x: str, by: str) -> tuple[Any, ...]:
     if not extra:
         return sweep.column(by)
     found = [
-        ", ".join(
-            [
-                _format.number(value),
-                *(f"{name} {_format.number(other)}" for name, other in zip(extra, rest, strict=True)),
-            ]
-        )
+        ", ".join([_format.number(value), *map(_format.axis, extra, rest)])
         for value, *rest in zip(*(sweep.column(name) for name in (by, *extra)), strict=True)
     ]
     if len(set(found)) > MOST_LINES:
