@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 # Each public name, once: the pages of the API.
 PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "runs": ("Runs and loads", "One load through one strategy, proved and measured.",
-             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop")),
+             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop", "mix", "records", "Mix",
+              "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
     "statistics": ("Statistics", "What the numbers of a sweep allow to say.",
@@ -43,9 +44,10 @@ PLACES = {
     "position": "Its place in the round.",
     "cell": "The number of its cell in the plan.",
     "seed": "What the order of the rounds was drawn from.",
+    "process": "Which of several fresh processes made it (`confirm=`); None where that was not asked.",
     "host": "The machine; a key of `metadata['hosts']`.",
     "load_average": "The machine's load average right before the run.",
-    "cpu_pressure": "The share of the last ten seconds in which something waited for a processor, right before the run.",
+    "cpu_pressure": "The share of the last ten seconds in which something waited for a core, right before the run.",
 }
 
 
