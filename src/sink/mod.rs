@@ -12,6 +12,9 @@ mod event;
 mod failure;
 mod handles;
 mod message;
+#[cfg(fanin_loom)]
+#[doc(hidden)]
+pub mod model;
 mod patience;
 mod sending;
 mod session;
@@ -132,9 +135,8 @@ impl Sink {
         config.validate()?;
         let sink = Self::with(config, None);
         sink.core.open();
-        let core = Arc::clone(&sink.core);
+        let guard = thread::Abandoned(Arc::clone(&sink.core));
         let actor = async move {
-            let guard = thread::Abandoned(core);
             let ending = drive::live(&guard.0, connect).await;
             guard.0.end(ending);
         };
