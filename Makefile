@@ -141,8 +141,8 @@ check-targets: $(VENV)/.release ## does the crate compile for arm64, macOS, Wind
 
 .PHONY: loom
 loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
-	$(call say,loom: the models of tests/loom.rs)
-	@RUSTFLAGS='--cfg fanin_loom' $(CARGO) test --quiet --locked --release --target-dir target/loom --test loom
+	$(call say,loom: the models of tests/loom.rs and tests/loom_sink.rs)
+	@RUSTFLAGS='--cfg fanin_loom' $(CARGO) test --quiet --locked --release --target-dir target/loom --test loom --test loom_sink
 
 .PHONY: prove
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
