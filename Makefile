@@ -46,13 +46,21 @@ $(READY): requirements-dev.txt requirements-test.txt Cargo.lock scripts/setup.sh
 	@scripts/setup.sh $(VENV)
 	@touch $@
 
+# What only some targets need is installed when one of them is made; -docs and -release hold all of -dev.
+$(VENV)/.%: requirements-%.txt $(READY)
+	$(call say,setup: $<)
+	@$(PIP) install --require-hashes --requirement $<
+	@touch $@
+
 .PHONY: lock
 lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a network)
-	$(call say,lock: requirements-test.txt and requirements-dev.txt)
+	$(call say,lock: requirements-*.txt)
 	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links "$$@"; }; \
 	compile requirements-test.in --output-file requirements-test.txt; \
-	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt
+	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt; \
+	compile requirements-docs.in --constraint requirements-dev.txt --output-file requirements-docs.txt; \
+	compile requirements-release.in --constraint requirements-docs.txt --output-file requirements-release.txt
 
 # --- build and show --------------------------------------------------------------------------------------------------
 
@@ -65,6 +73,15 @@ $(BUILT): $(READY) $(SOURCES)
 	@$(PYTHON) -m maturin build --quiet --locked --out dist --interpreter $(PYTHON)
 	@$(PIP) install --no-index --no-deps --force-reinstall dist/fanin-*.whl
 	@touch $@
+
+.PHONY: wheel
+wheel: $(VENV)/.release $(SOURCES) ## what a release is: an abi3 wheel for manylinux 2.17 and an sdist, in dist/release/
+	$(call say,wheel: dist/release/)
+	@rm -rf dist/release
+	@PATH="$(abspath $(BIN)):$$PATH" $(PYTHON) -m maturin build --quiet --locked --out dist/release \
+	    --interpreter $(PYTHON) $(if $(filter Linux,$(shell uname -s)),--zig --compatibility manylinux_2_17)
+	@$(PYTHON) -m maturin sdist --out dist/release
+	@ls -l dist/release
 
 .PHONY: demo
 demo: $(BUILT) ## answer the article: the table, out/article.png, out/article.json
@@ -114,6 +131,14 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 	$(call say,pythons: the wheel in dist/ on every Python found)
 	@scripts/pythons.sh dist/fanin-*.whl $(WHEELS)
 
+.PHONY: check-targets
+check-targets: $(VENV)/.release ## does the crate compile for arm64, macOS, Windows; are the workflows in order
+	$(call say,check-targets: cargo check elsewhere; the schemas of .github/)
+	@scripts/targets.sh $(VENV)
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+
 .PHONY: loom
 loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
 	$(call say,loom: the models of tests/loom.rs)
@@ -124,6 +149,14 @@ prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
 	$(call say,prove: the long tests of cargo and pytest)
 	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
 	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
+
+# --- the documentation -----------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warning or a dead link is an error
+	$(call say,docs: docs/_build/html)
+	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	@$(PYTHON) scripts/check_docs.py docs/_build/html
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 
@@ -142,6 +175,15 @@ bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms th
 	$(call say,bench-lab: benches/lab_believes.py)
 	@$(PYTHON) benches/lab_believes.py
 
+# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency'
+ARGS :=
+
+.PHONY: bench-sink
+bench-sink: $(BUILT) ## the sink beside its rivals in Python, delivery checked: the targets (some 10 minutes; ARGS=--quick)
+	$(call say,bench-sink: benches/sink)
+	@$(CARGO) build --quiet --locked --release --example receiver
+	@$(PYTHON) benches/sink $(ARGS)
+
 .PHONY: fmt
 fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)
@@ -153,5 +195,5 @@ fmt: $(READY) ## format and mend what can be mended
 clean: ## remove everything that was made here
 	$(call say,clean: target, .venv, dist, out and caches)
 	@$(CARGO) clean --quiet
-	@rm -rf $(VENV) dist out .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
 	@find python tests scripts notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

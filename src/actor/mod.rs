@@ -4,6 +4,7 @@
 //! answers read to the end. It sleeps while there is nothing to drain, and it reads what the other end answers while it
 //! writes, so an echo cannot stall it.
 
+pub mod stream;
 pub mod timeline;
 pub mod wire;
 pub mod write;

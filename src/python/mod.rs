@@ -5,15 +5,18 @@
 //! from which the Python side makes its frozen dataclasses.
 
 mod asyncio;
+mod contents;
 mod errors;
 mod faults;
 mod fork;
 mod knobs;
+mod life;
 mod proxy;
 mod published;
 mod row;
 mod run;
 mod server;
+mod sink;
 mod strategies;
 mod wait;
 
@@ -25,6 +28,10 @@ mod _native {
     #[pymodule_export]
     use super::asyncio::shutdown;
     #[pymodule_export]
+    use super::contents::PyContents;
+    #[pymodule_export]
+    use super::life::settle;
+    #[pymodule_export]
     use super::proxy::PyProxy;
     #[pymodule_export]
     use super::published::published;
@@ -33,12 +40,15 @@ mod _native {
     #[pymodule_export]
     use super::server::PyServer;
     #[pymodule_export]
+    use super::sink::{Operation, PyBell, PyEvents, PySending, PySink};
+    #[pymodule_export]
     use super::strategies::{build_info, strategies};
 
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::life::refuse_in_subinterpreter()?;
         super::fork::remember();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
