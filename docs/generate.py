@@ -28,10 +28,13 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
                 ("article", "Article", "published", "replay")),
     "strategies": ("Strategies", "Every queue with every write policy.", ("strategies", "Strategies", "Strategy")),
+    "sink": ("Sink", "Many threads and tasks, one socket.", ("Sink", "Delivery", "Stats", "Dropped", "Reconnected")),
+    "logging": ("Logging", "The sink as a handler of `logging`.", ("SinkHandler", "SyslogFormatter")),
     "server": ("Server", "The other end of the socket, standing alone.", ("Server",)),
     "errors": ("Errors", "What fanin raises.",
                ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "SweepInterrupted",
-                "AddressError", "Forked", "MissingExtra")),
+                "AddressError", "MessageError", "Full", "Closed", "Disconnected", "TimedOut", "Forked",
+                "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}
 

@@ -311,9 +311,9 @@ def test_a_proxy_speaks_json_lines(shell: list[str]) -> None:
         assert process.stdout
         listening = json.loads(process.stdout.readline())
         assert (listening["event"], listening["target"]) == ("listening", server.url)
-        with socket.create_connection((listening["host"], listening["port"])) as client:
-            with contextlib.suppress(ConnectionError):
-                client.recv(1)
+        where = (listening["host"], listening["port"])
+        with socket.create_connection(where) as client, contextlib.suppress(ConnectionError):
+            client.recv(1)
         fault = json.loads(process.stdout.readline())
         assert (fault["event"], fault["what"], fault["way"]) == ("fault", "cut", None)
         process.send_signal(signal.SIGTERM)

@@ -132,8 +132,8 @@ if TYPE_CHECKING:
     from .table import Table
 else:
     _HOMES = {
-        "_inbox": "Arrival",
         "_told": "Dropped Reconnected",
+        "_inbox": "Arrival",
         "answer": "Article article published replay",
         "arrivals": "Arrivals",
         "catalogue": "Strategies Strategy strategies",
@@ -147,8 +147,8 @@ else:
         "measure": "resume sweep",
         "pauses": "Pause pause",
         "plan": "Plan",
-        "proxy": "LineFault Proxy",
         "running": "run run_async",
+        "proxy": "LineFault Proxy",
         "runs": "Run",
         "server": "Server",
         "sink": "Sink",
