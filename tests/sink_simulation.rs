@@ -5,14 +5,16 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fanin::actor::stream::Stream;
 use fanin::message::framing::{Decoder, Framing};
-use fanin::sink::{Backoff, Config, Confirm, Connect, Delivery, Failure, Reconnect, Sink};
+use fanin::sink::{Backoff, Config, Confirm, Connect, Delivery, Failure, Reconnect, Sink, Stats};
 use fanin::{Error, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
 use turmoil::{Builder, Sim};
 
@@ -29,13 +31,40 @@ impl Random {
     }
 }
 
-struct Dial;
+/// A connection whose every write takes so many bytes at the most: frames are cut when a segment is lost.
+struct Bites(TcpStream, usize);
+
+impl AsyncRead for Bites {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Bites {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let most = self.1.min(bytes.len());
+        Pin::new(&mut self.0).poll_write(cx, &bytes[..most])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+struct Dial {
+    bite: usize,
+}
 
 impl Connect for Dial {
-    type Wire = Stream<TcpStream>;
+    type Wire = Stream<Bites>;
 
     async fn connect(&mut self) -> Result<Self::Wire> {
-        TcpStream::connect(("server", PORT)).await.map(Stream::new).map_err(Error::io("connect"))
+        let stream = TcpStream::connect(("server", PORT)).await.map_err(Error::io("connect"))?;
+        Ok(Stream::new(Bites(stream, self.bite)))
     }
 }
 
@@ -72,7 +101,7 @@ enum Fault {
 fn faults(random: &mut Random) -> Vec<(u64, u64, Fault)> {
     (0..random.below(4))
         .map(|_| {
-            let from = random.below(120);
+            let from = random.below(40);
             let fault = match random.below(5) {
                 0 => Fault::Partition,
                 1 => Fault::OneWay(true),
@@ -123,8 +152,8 @@ fn config(random: &mut Random) -> Config {
 }
 
 /// Sends numbered lines, and closes.
-async fn produce(config: Config, messages: u64, pauses: Vec<u64>) -> Result<Delivery, Failure> {
-    let (sink, actor) = Sink::driven(config, Dial).unwrap();
+async fn produce(config: Config, bite: usize, messages: u64, pauses: Vec<u64>) -> (Result<Delivery, Failure>, Stats) {
+    let (sink, actor) = Sink::driven(config, Dial { bite }).unwrap();
     let actor = tokio::spawn(actor);
     for number in 0..messages {
         let filler = "x".repeat(number as usize * 13 % 150);
@@ -137,7 +166,7 @@ async fn produce(config: Config, messages: u64, pauses: Vec<u64>) -> Result<Deli
     }
     let outcome = sink.close(Duration::from_secs(20)).await;
     actor.await.unwrap();
-    outcome
+    (outcome, sink.stats())
 }
 
 fn numbers(stream: &[u8]) -> (Vec<u64>, usize) {
@@ -182,19 +211,20 @@ fn check(reconnect: Reconnect, messages: u64, outcome: Result<Delivery, Failure>
     }
 }
 
-fn simulate(seed: u64) {
+fn simulate(seed: u64) -> Hardship {
     let mut random = Random(seed);
-    (0..8).for_each(|_| drop(random.below(2)));
+    (0..8).for_each(|_| _ = random.below(2));
     let mut sim = Builder::new()
         .tick_duration(TICK)
         .simulation_duration(Duration::from_secs(60))
         .max_message_latency(Duration::from_millis(1 + random.below(30)))
-        .tcp_capacity(4 + random.below(60) as usize)
+        // A segment too many is a panic of the simulator, not a wait.
+        .tcp_capacity(4096)
         .rng_seed(seed)
         .build();
     let config = config(&mut random);
     let (reconnect, echoes) = (config.reconnect, config.confirm == Confirm::Echo || random.below(2) == 0);
-    let messages = 1 + random.below(80);
+    let (messages, bite) = (1 + random.below(200), 20 + random.below(300) as usize);
     let pauses = (0..random.below(4)).map(|_| random.below(messages)).collect();
     let faults = faults(&mut random);
     let (seen, outcome) = (Seen::default(), Arc::new(Mutex::new(None)));
@@ -205,7 +235,7 @@ fn simulate(seed: u64) {
     });
     let told = Arc::clone(&outcome);
     sim.client("client", async move {
-        let delivery = produce(config, messages, pauses).await;
+        let delivery = produce(config, bite, messages, pauses).await;
         *told.lock().unwrap() = Some(delivery);
         Ok(())
     });
@@ -228,8 +258,47 @@ fn simulate(seed: u64) {
             break;
         }
     }
-    let outcome = outcome.lock().unwrap().take().expect("the producer has ended");
-    check(reconnect, messages, outcome, &seen.lock().unwrap());
+    let (outcome, stats) = outcome.lock().unwrap().take().expect("the producer has ended");
+    let seen = seen.lock().unwrap();
+    let came: usize = seen.iter().map(|stream| numbers(stream).0.len()).sum();
+    check(reconnect, messages, outcome, &seen);
+    Hardship {
+        losses: stats.losses,
+        failed_attempts: stats.failed_attempts,
+        waits: stats.waits,
+        in_doubt: stats.delivery.in_doubt.messages,
+        doubles: if reconnect == Reconnect::AtLeastOnce { came as u64 - messages } else { 0 },
+        cut: seen.iter().filter(|stream| numbers(stream).1 > 0).count() as u64,
+    }
+}
+
+/// What the seeds have brought about, so that it is known that they are hard.
+#[derive(Debug, Default)]
+struct Hardship {
+    losses: u64,
+    failed_attempts: u64,
+    waits: u64,
+    in_doubt: u64,
+    doubles: u64,
+    /// Connections that ended within a frame.
+    cut: u64,
+}
+
+impl Hardship {
+    fn add(&mut self, other: &Self) {
+        self.losses += other.losses;
+        self.failed_attempts += other.failed_attempts;
+        self.waits += other.waits;
+        self.in_doubt += other.in_doubt;
+        self.doubles += other.doubles;
+        self.cut += other.cut;
+    }
+
+    fn assert_hard(&self, seeds: u64) {
+        let Self { losses, failed_attempts, waits, in_doubt, doubles, cut } = *self;
+        let least = [losses, failed_attempts, waits, in_doubt, doubles, cut * 20].into_iter().min();
+        assert!(least >= Some(seeds / 10), "the seeds are too easy: {self:?}");
+    }
 }
 
 fn variable(name: &str) -> Option<u64> {
@@ -248,10 +317,18 @@ fn every_seed_ends_with_an_account_that_is_true() {
             })
         }
     };
+    let (mut hardship, count) = (Hardship::default(), seeds.end - seeds.start);
     for seed in seeds {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| simulate(seed))) {
-            eprintln!("replay it with: FANIN_SEED={seed} cargo test --test sink_simulation");
-            std::panic::resume_unwind(payload);
+        match catch_unwind(AssertUnwindSafe(|| simulate(seed))) {
+            Ok(brought) => hardship.add(&brought),
+            Err(payload) => {
+                eprintln!("replay it with: FANIN_SEED={seed} cargo test --test sink_simulation");
+                std::panic::resume_unwind(payload);
+            }
         }
+    }
+    println!("{count} seeds: {hardship:?}");
+    if count >= 1_000 {
+        hardship.assert_hard(count);
     }
 }

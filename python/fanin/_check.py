@@ -15,6 +15,7 @@ __all__ = [
     "between",
     "callback",
     "distinct",
+    "flag",
     "integer",
     "nanoseconds",
     "one_of",
@@ -128,6 +129,13 @@ def callback(name: str, value: Any) -> Callable[[Any], object] | None:
         found: Callable[[Any], object] | None = value
         return found
     raise refuse(name, value, "allowed are a function of one argument, or None")
+
+
+def flag(name: str, value: object) -> bool:
+    """True or false, and nothing that is only like it."""
+    if not isinstance(value, bool):
+        raise refuse(name, value, "allowed are True and False")
+    return value
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
