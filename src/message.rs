@@ -15,6 +15,12 @@
 //! How messages become a stream that can be taken apart again is [`framing`].
 //!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
+//!
+//! Messages that differ in size are [frames](self::frames), which say their length first; they are `exact` too.
+
+pub mod frames;
+
+pub use frames::{Contents, Frames};
 
 pub mod framing;
 

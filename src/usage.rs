@@ -6,10 +6,7 @@
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
-
-/// Processor time and context switches.
+/// Processor time, context switches, and memory that was touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Processor time in the program.
@@ -20,32 +17,27 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Switches because a thread's time was up.
     pub involuntary_switches: u64,
+    /// Pages of memory that were touched for the first time, or again after they were given back.
+    pub page_faults: u64,
 }
 
 impl Usage {
     /// Of the process, until now; zero where the system does not tell.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::of(UsageWho::RUSAGE_SELF)
+        #[cfg(unix)]
+        return unix::process();
+        #[cfg(not(unix))]
+        Self::default()
     }
 
     /// Of the calling thread, until now; zero where the system does not tell, as outside of Linux.
     #[must_use]
     pub fn of_thread() -> Self {
         #[cfg(target_os = "linux")]
-        return Self::of(UsageWho::RUSAGE_THREAD);
+        return unix::thread();
         #[cfg(not(target_os = "linux"))]
         Self::default()
-    }
-
-    fn of(whose: UsageWho) -> Self {
-        let Ok(usage) = getrusage(whose) else { return Self::default() };
-        Self {
-            user: duration(usage.user_time()),
-            system: duration(usage.system_time()),
-            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
-            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
-        }
     }
 }
 
@@ -59,6 +51,7 @@ impl Sub for Usage {
             system: self.system.saturating_sub(earlier.system),
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
+            page_faults: self.page_faults.saturating_sub(earlier.page_faults),
         }
     }
 }
@@ -69,11 +62,43 @@ impl AddAssign for Usage {
         self.system += other.system;
         self.voluntary_switches += other.voluntary_switches;
         self.involuntary_switches += other.involuntary_switches;
+        self.page_faults += other.page_faults;
     }
 }
 
-fn duration(time: TimeVal) -> Duration {
-    Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+/// Where there is `getrusage`.
+#[cfg(unix)]
+mod unix {
+    use std::time::Duration;
+
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::{TimeVal, TimeValLike};
+
+    use super::Usage;
+
+    pub(super) fn process() -> Usage {
+        of(UsageWho::RUSAGE_SELF)
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn thread() -> Usage {
+        of(UsageWho::RUSAGE_THREAD)
+    }
+
+    fn of(whose: UsageWho) -> Usage {
+        let Ok(usage) = getrusage(whose) else { return Usage::default() };
+        Usage {
+            user: duration(usage.user_time()),
+            system: duration(usage.system_time()),
+            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
+            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
+            page_faults: usage.minor_page_faults().unsigned_abs(),
+        }
+    }
+
+    fn duration(time: TimeVal) -> Duration {
+        Duration::from_micros(time.num_microseconds().unsigned_abs())
+    }
 }
 
 #[cfg(test)]

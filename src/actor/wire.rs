@@ -8,10 +8,15 @@ use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
+#[cfg(unix)]
 use nix::libc::MSG_NOSIGNAL;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
+
+/// Where there is no such signal, there is no such flag.
+#[cfg(not(unix))]
+const MSG_NOSIGNAL: i32 = 0;
 
 /// A connected stream that can be read while it is written. One task polls it: of several that wait for the same
 /// direction, only the last is woken.
@@ -57,7 +62,7 @@ pub trait Wire: Send + Sync {
 }
 
 /// One system call that writes the pieces.
-pub(super) fn send_pieces(socket: SockRef<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+fn send_pieces(socket: &SockRef<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     match pieces {
         [piece] => socket.send_with_flags(piece, MSG_NOSIGNAL),
         pieces => socket.send_vectored_with_flags(pieces, MSG_NOSIGNAL),
@@ -70,7 +75,7 @@ macro_rules! sockets {
             fn poll_send(&self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 loop {
                     ready!(self.poll_write_ready(cx))?;
-                    match self.try_io(Interest::WRITABLE, || send_pieces(SockRef::from(self), pieces)) {
+                    match self.try_io(Interest::WRITABLE, || send_pieces(&SockRef::from(self), pieces)) {
                         Err(error) if is_no_answer(&error) => {}
                         done => return Poll::Ready(done),
                     }

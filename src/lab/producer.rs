@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use super::burst::Stage;
 use super::cell::Producers;
 use super::pacer::{self, Lateness, Pacer};
+use super::script::Script;
 use super::signal::Signal;
 use crate::error::{Error, Result, SendError};
-use crate::message::Layout;
 use crate::queue::{OnFull, Sender};
 use crate::server::ledger::Timetable;
 
@@ -102,7 +102,7 @@ struct Producer<S> {
     sender: S,
     offer: Offer,
     number: u32,
-    layout: Layout,
+    script: Script,
     messages: u64,
     work: Duration,
     delay: Duration,
@@ -113,17 +113,17 @@ struct Producer<S> {
 impl<S: Sender> Producer<S> {
     async fn task(mut self) -> Produced {
         self.start.raised().await;
-        let mut record = vec![0; self.layout.size()];
+        let mut pen = self.script.clone().pen();
         let mut produced = Produced::at(Instant::now());
         while produced.sent < self.messages && self.prepare_task().await {
-            self.layout.write(&mut record, self.number, produced.sent);
+            let message = pen.write(self.number, produced.sent);
             // The path of every message: no future of its own.
             let offered = if self.offer.waits() {
-                self.sender.send(&record).await.map(|()| 0)
+                self.sender.send(message).await.map(|()| 0)
             } else {
                 // A producer that never waits gives the others their turn all the same.
                 tokio::task::coop::consume_budget().await;
-                self.offer.at_once(&mut self.sender, &record)
+                self.offer.at_once(&mut self.sender, message)
             };
             if !produced.count(offered) {
                 break;
@@ -134,11 +134,11 @@ impl<S: Sender> Producer<S> {
 
     fn thread(mut self) -> Produced {
         pollster::block_on(self.start.raised());
-        let mut record = vec![0; self.layout.size()];
+        let mut pen = self.script.clone().pen();
         let mut produced = Produced::at(Instant::now());
         while produced.sent < self.messages && self.prepare_thread() {
-            self.layout.write(&mut record, self.number, produced.sent);
-            if !produced.count(self.offer.blocking(&mut self.sender, &record)) {
+            let message = pen.write(self.number, produced.sent);
+            if !produced.count(self.offer.blocking(&mut self.sender, message)) {
                 break;
             }
         }
@@ -205,7 +205,7 @@ impl Crowd {
         timetable: Option<Arc<Timetable>>,
         start: &Signal,
     ) -> Result<Self> {
-        let Stage { cell, layout, runtime, stop, .. } = stage;
+        let Stage { cell, script, runtime, stop, .. } = stage;
         if let Some(timetable) = timetable {
             let pacer = pacer(stage, sender, timetable, start);
             return spawn_all([("fanin-pacer".to_owned(), || pacer.thread())], start, stop).map(Self::Threads);
@@ -214,7 +214,7 @@ impl Crowd {
             sender,
             offer: Offer(cell.on_full),
             number: 0,
-            layout: *layout,
+            script: script.clone(),
             messages: cell.messages,
             work: cell.work,
             delay: cell.delay,
@@ -255,13 +255,13 @@ impl Crowd {
 }
 
 fn pacer<S: Sender>(stage: &Stage<'_>, sender: S, timetable: Arc<Timetable>, start: &Signal) -> Pacer<S> {
-    let Stage { cell, layout, stop, .. } = stage;
+    let Stage { cell, script, stop, .. } = stage;
     let mut senders: Vec<_> = (1..cell.producers).map(|_| sender.clone()).collect();
     senders.push(sender);
     Pacer {
         senders,
         offer: Offer(cell.on_full),
-        layout: *layout,
+        script: script.clone(),
         messages: cell.messages,
         timetable,
         awake: pacer::awake(),

@@ -12,9 +12,6 @@ mod event;
 mod failure;
 mod handles;
 mod message;
-#[cfg(fanin_loom)]
-#[doc(hidden)]
-pub mod model;
 mod patience;
 mod sending;
 mod session;
@@ -36,7 +33,7 @@ use bytes::Bytes;
 use self::core::Core;
 use crate::error::{Error, Result, SendError};
 pub use crate::message::Framing;
-use crate::queue::lock;
+use crate::queue::sync::lock;
 pub use choices::{Confirm, Full, Reconnect};
 pub use config::{Backoff, Config, Tls};
 use connect::Dial;

@@ -1,0 +1,174 @@
+//! Listening, on an address or on a path.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use socket2::SockRef;
+
+use super::Settings;
+use super::stream::Stream;
+use crate::error::{Error, Result};
+
+/// The longest path that a Unix socket's address has room for, in bytes.
+const LONGEST_PATH: usize = 107;
+
+/// How many connections may wait to be accepted, as far as the system allows it: with few, a crowd that comes at once
+/// waits for seconds until it tries again.
+const BACKLOG: i32 = 4096;
+
+/// Where a server can be reached. It is written as a URL: `tcp://127.0.0.1:9000`, `unix:///run/app.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
+/// A listening socket that the runtime watches.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(tokio::net::TcpListener),
+    Unix { listener: tokio::net::UnixListener, _file: SocketFile },
+}
+
+/// A socket's file, removed with its listener, unless another has taken its place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            // Where it cannot be removed, the next to listen there does.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Listener {
+    /// The next connection.
+    pub(super) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
+            Self::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+        }
+    }
+}
+
+/// A listening socket before a runtime watches it: where it is, and the size of a connection's receive buffer.
+pub(super) struct Bound {
+    pub(super) endpoint: Endpoint,
+    pub(super) receive_buffer: usize,
+    socket: Socket,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+impl Bound {
+    /// Listens where the settings say.
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        match &settings.path {
+            None => Self::tcp(settings),
+            Some(path) => Self::unix(path, settings.receive_buffer),
+        }
+    }
+
+    /// Has the runtime watch it, in whose context this is called.
+    pub(super) fn watched(self) -> Result<Listener> {
+        let listener = match self.socket {
+            Socket::Tcp(listener) => tokio::net::TcpListener::from_std(listener).map(Listener::Tcp),
+            Socket::Unix(listener, file) => {
+                tokio::net::UnixListener::from_std(listener).map(|listener| Listener::Unix { listener, _file: file })
+            }
+        };
+        listener.map_err(Error::io("watch the server's socket"))
+    }
+
+    /// Resolves the host and listens on the first of its addresses that can be listened on.
+    fn tcp(settings: &Settings) -> Result<Self> {
+        let fail = |doing| move |source| Error::Address { doing, address: settings.address(), source };
+        let addresses: Vec<_> =
+            (settings.host.as_str(), settings.port).to_socket_addrs().map_err(fail("resolve"))?.collect();
+        let listener = TcpListener::bind(&addresses[..]).map_err(fail("listen on"))?;
+        SockRef::from(&listener).listen(BACKLOG).map_err(fail("listen on"))?;
+        listener.set_nonblocking(true).map_err(fail("listen on"))?;
+        let endpoint = Endpoint::Tcp(listener.local_addr().map_err(Error::io("read the server's address"))?);
+        let receive_buffer = receive_buffer(&SockRef::from(&listener), settings.receive_buffer)?;
+        Ok(Self { endpoint, receive_buffer, socket: Socket::Tcp(listener) })
+    }
+
+    fn unix(path: &Path, size: Option<usize>) -> Result<Self> {
+        check(path)?;
+        let fail =
+            |source| Error::Address { doing: "listen on", address: format!("unix://{}", path.display()), source };
+        let listener = bind(path).map_err(fail)?;
+        let file = SocketFile { path: path.to_owned(), identity: identity(path) };
+        SockRef::from(&listener).listen(BACKLOG).map_err(fail)?;
+        listener.set_nonblocking(true).map_err(fail)?;
+        let receive_buffer = receive_buffer(&SockRef::from(&listener), size)?;
+        Ok(Self { endpoint: Endpoint::Unix(path.to_owned()), receive_buffer, socket: Socket::Unix(listener, file) })
+    }
+}
+
+/// Asks for a size, if one is wanted, and says what was granted. Connections take it over from their listener, early
+/// enough for the window that they offer.
+fn receive_buffer(socket: &SockRef<'_>, wanted: Option<usize>) -> Result<usize> {
+    if let Some(size) = wanted {
+        socket.set_recv_buffer_size(size).map_err(Error::io("set a buffer's size"))?;
+    }
+    socket.recv_buffer_size().map_err(Error::io("read a buffer's size"))
+}
+
+/// Paths that no socket can have are told apart from those that the system refuses.
+fn check(path: &Path) -> Result<()> {
+    let (bytes, shown) = (path.as_os_str().as_bytes(), path.display());
+    if bytes.is_empty() || bytes.contains(&0) || bytes.starts_with(b"@") {
+        return Err(Error::argument("path", shown, "allowed are paths in the file system; no abstract names"));
+    }
+    if bytes.len() > LONGEST_PATH {
+        let allowed = format!("allowed are paths of up to {LONGEST_PATH} bytes; this one has {}", bytes.len());
+        return Err(Error::argument("path", shown, allowed));
+    }
+    Ok(())
+}
+
+/// Listens on a path. A socket that nobody listens on any more is left over, and removed; nothing else is.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }
+}
+
+fn is_left_over(path: &Path) -> bool {
+    let is_socket = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
+    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// What tells a file from another of the same name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.symlink_metadata().ok().map(|file| (file.dev(), file.ino()))
+}
