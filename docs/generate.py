@@ -29,10 +29,14 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
                 ("article", "Article", "published", "replay")),
     "strategies": ("Strategies", "Every queue with every write policy.", ("strategies", "Strategies", "Strategy")),
-    "server": ("Server", "The other end of the socket, standing alone.", ("Server",)),
+    "sink": ("Sink", "Many threads and tasks, one socket.", ("Sink", "Delivery", "Stats", "Dropped", "Reconnected")),
+    "logging": ("Logging", "The sink as a handler of `logging`.", ("SinkHandler", "SyslogFormatter")),
+    "server": ("Server and proxy", "The other end of the socket, a bad line to it, and what arrived.",
+               ("Server", "Arrivals", "Arrival", "Proxy", "LineFault")),
     "errors": ("Errors", "What fanin raises.",
                ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "SweepInterrupted",
-                "AddressError", "Forked", "MissingExtra")),
+                "AddressError", "MessageError", "Full", "Closed", "Disconnected", "TimedOut", "NotArrived",
+                "ArrivalTimeout", "Forked", "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}
 

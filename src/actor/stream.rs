@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::wire::Wire;
-use crate::queue::lock;
+use crate::queue::sync::lock;
 
 /// A stream of its own kind as a [`Wire`]. One task reads and writes it, so its lock is never waited for.
 #[derive(Debug)]

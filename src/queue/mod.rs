@@ -49,10 +49,11 @@ pub mod swap_yield;
 mod bell;
 pub(crate) mod frames;
 mod line;
+#[cfg(any(fanin_loom, fanin_shuttle))]
+pub mod parts;
 pub(crate) mod sync;
 
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Buf;
@@ -346,11 +347,6 @@ impl std::str::FromStr for Kind {
             Error::argument("queue", name, format!("allowed are {}", names.join(", ")))
         })
     }
-}
-
-/// Locks, whatever a panicking producer may have done: no code of ours panics while it holds the lock.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Wakes whoever was found asleep.
