@@ -20,7 +20,7 @@ impl PyContents {
     /// Records, in order; they are copied.
     #[staticmethod]
     fn records(records: Vec<PyBackedBytes>) -> PyResult<Self> {
-        Ok(Self(Contents::records(records.iter().map(|record| Box::from(&record[..])).collect())?))
+        Ok(Self(Contents::records(records.into_iter().map(|record| Box::from(&record[..])).collect())?))
     }
 }
 
