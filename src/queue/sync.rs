@@ -72,7 +72,7 @@ pub(crate) struct Watched {
     #[cfg(fanin_loom)]
     cells: Vec<loom::cell::UnsafeCell<()>>,
     /// Loaded before each access. loom takes a thread's accesses between two of its atomic steps for simultaneous: without
-    /// a step of their own, those right after a Release store would count as published by it.
+    /// a step of their own, those right after a Release store would count as published by it. Relaxed: it orders nothing.
     #[cfg(fanin_loom)]
     step: AtomicBool,
 }
