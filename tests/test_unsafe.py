@@ -16,7 +16,9 @@ NAMES = re.compile(r"\bOrdering::(Relaxed|Acquire|Release|AcqRel|SeqCst)\b")
 
 def shipped(text: str) -> list[str]:
     """The lines of a file before its tests."""
-    return re.split(r"^#\[cfg\((?:all\()?test\b.*\)\]\nmod \w+ \{", text, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
+    return re.split(r"^#\[cfg\((?:all\()?test\b.*\)\]\nmod \w+ \{", text, maxsplit=1, flags=re.MULTILINE)[
+        0
+    ].splitlines()
 
 
 def split(line: str) -> tuple[str, str]:
@@ -28,7 +30,9 @@ def split(line: str) -> tuple[str, str]:
 def unsaid(text: str) -> list[int]:
     """The lines on which `unsafe` stands without its reason, counted from 1; 0 when the file does not say so at its top."""
     lines = shipped(text)
-    found = [at for at, line in enumerate(lines) if re.search(r"\bunsafe\b(?!_)", re.sub(r'"[^"]*"', "", split(line)[0]))]
+    found = [
+        at for at, line in enumerate(lines) if re.search(r"\bunsafe\b(?!_)", re.sub(r'"[^"]*"', "", split(line)[0]))
+    ]
     if not found:
         return []
     lacks = [] if says_so_at_its_top(lines) else [0]
@@ -110,5 +114,12 @@ def test_the_reader_of_orderings_sees_what_is_there() -> None:
     assert unnamed("// Relaxed: alone.\na.load(Ordering::Relaxed);\n") == []
     assert unnamed("a.load(Ordering::Acquire); // Acquire: meets b\n") == []
     assert unnamed("// Acquire: meets b\na.swap(1, Ordering::AcqRel);\n") == [2]
-    assert unnamed("struct S {\n    /// Relaxed: alone.\n    a: AtomicBool,\n}\n" + "\n" * 20 + "s.a.load(Ordering::Relaxed);\n") == []
+    assert (
+        unnamed(
+            "struct S {\n    /// Relaxed: alone.\n    a: AtomicBool,\n}\n"
+            + "\n" * 20
+            + "s.a.load(Ordering::Relaxed);\n"
+        )
+        == []
+    )
     assert unnamed("#[cfg(test)]\nmod tests {\na.load(Ordering::Relaxed);\n") == []
