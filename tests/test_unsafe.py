@@ -1,4 +1,4 @@
-"""What the compiler does not check is said where it stands: why a block of `unsafe` is right, whom an atomic's ordering meets."""
+"""What the compiler does not check is said where it stands: why `unsafe` is right, whom an atomic's ordering meets."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def split(line: str) -> tuple[str, str]:
 
 
 def unsaid(text: str) -> list[int]:
-    """The lines on which `unsafe` stands without its reason, counted from 1; 0 when the file does not say so at its top."""
+    """The lines on which `unsafe` stands without its reason, from 1 on; 0 when the file does not say so at its top."""
     lines = shipped(text)
     found = [
         at for at, line in enumerate(lines) if re.search(r"\bunsafe\b(?!_)", re.sub(r'"[^"]*"', "", split(line)[0]))
