@@ -62,7 +62,7 @@ pub trait Wire: Send + Sync {
 }
 
 /// One system call that writes the pieces.
-pub(super) fn send_pieces(socket: SockRef<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+fn send_pieces(socket: &SockRef<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     match pieces {
         [piece] => socket.send_with_flags(piece, MSG_NOSIGNAL),
         pieces => socket.send_vectored_with_flags(pieces, MSG_NOSIGNAL),
@@ -75,7 +75,7 @@ macro_rules! sockets {
             fn poll_send(&self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 loop {
                     ready!(self.poll_write_ready(cx))?;
-                    match self.try_io(Interest::WRITABLE, || send_pieces(SockRef::from(self), pieces)) {
+                    match self.try_io(Interest::WRITABLE, || send_pieces(&SockRef::from(self), pieces)) {
                         Err(error) if is_no_answer(&error) => {}
                         done => return Poll::Ready(done),
                     }

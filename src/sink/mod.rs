@@ -12,9 +12,6 @@ mod event;
 mod failure;
 mod handles;
 mod message;
-#[cfg(fanin_loom)]
-#[doc(hidden)]
-pub mod model;
 mod patience;
 mod sending;
 mod session;

@@ -239,7 +239,9 @@ impl<'a, W: Wire> Session<'a, W> {
         let closing = self.core.turn(&mut self.turn, cx.waker());
         self.life.note_closing(closing);
         let has_more = !self.turn.lent.is_empty();
-        self.turn.lent.drain(..).for_each(|segment| self.life.window.admit(segment));
+        for segment in self.turn.lent.drain(..) {
+            self.life.window.admit(segment);
+        }
         self.owed.lasts(self.life.window.is_owed());
         self.idle.lasts(self.turn.has_surplus);
         has_more

@@ -1,6 +1,6 @@
 //! What a send into a sink costs its caller, and how fast one sink is, over TCP on loopback.
 //!
-//! `cargo bench --bench sink`. The receiver is a thread that reads and throws away, in the same process.
+//! `cargo bench --bench send`. The receiver is a thread that reads and throws away, in the same process.
 
 use std::io::{self, IoSlice, Read};
 use std::net::{SocketAddr, TcpListener};
