@@ -115,7 +115,7 @@ for name in RIVALS:
 # %% [markdown]
 # The first two are close, since both are bound by the interpreter: no put beats the put of `SimpleQueue`. But that one
 # has no bound, and its consumer needs the interpreter as well: whatever the senders are ahead piles up, and what else
-# the program does is in its way. That is the next question. `make bench-sink` asks many more, with each message checked.
+# the program does is in its way. That is the next question. `make bench-sink` asks many more, and checks each message.
 #
 # ## Beside a busy thread
 #

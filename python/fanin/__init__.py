@@ -24,6 +24,9 @@ TYPE_CHECKING = False
 
 __all__ = [
     "AddressError",
+    "Arrival",
+    "ArrivalTimeout",
+    "Arrivals",
     "Article",
     "Checkup",
     "Closed",
@@ -39,14 +42,17 @@ __all__ = [
     "Full",
     "HostBusy",
     "JournalError",
+    "LineFault",
     "MessageError",
     "MissingExtra",
     "Mix",
+    "NotArrived",
     "NotDelivered",
     "OpenLoop",
     "Pause",
     "Plan",
     "PlanError",
+    "Proxy",
     "Reconnected",
     "Records",
     "Run",
@@ -81,14 +87,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ._inbox import Arrival
     from ._told import Dropped, Reconnected
     from .answer import Article, article, published, replay
+    from .arrivals import Arrivals
     from .catalogue import Strategies, Strategy, strategies
     from .contents import Mix, Records, mix, records
     from .delivery import Delivery, Stats
     from .dry_run import DryRun
     from .errors import (
         AddressError,
+        ArrivalTimeout,
         Closed,
         Disconnected,
         FaninError,
@@ -98,6 +107,7 @@ if TYPE_CHECKING:
         JournalError,
         MessageError,
         MissingExtra,
+        NotArrived,
         NotDelivered,
         PlanError,
         SweepInterrupted,
@@ -108,6 +118,7 @@ if TYPE_CHECKING:
     from .measure import resume, sweep
     from .pauses import Pause, pause
     from .plan import Plan
+    from .proxy import LineFault, Proxy
     from .running import run, run_async
     from .runs import Run
     from .server import Server
@@ -122,19 +133,22 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "_told": "Dropped Reconnected",
+        "_inbox": "Arrival",
         "answer": "Article article published replay",
+        "arrivals": "Arrivals",
         "catalogue": "Strategies Strategy strategies",
         "delivery": "Delivery Stats",
         "contents": "Mix Records mix records",
         "dry_run": "DryRun",
-        "errors": "AddressError Closed Disconnected FaninError Forked Full HostBusy JournalError MessageError"
-        " MissingExtra NotDelivered PlanError SweepInterrupted TimedOut",
+        "errors": "AddressError ArrivalTimeout Closed Disconnected FaninError Forked Full HostBusy JournalError"
+        " MessageError MissingExtra NotArrived NotDelivered PlanError SweepInterrupted TimedOut",
         "handler": "SinkHandler",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
         "pauses": "Pause pause",
         "plan": "Plan",
         "running": "run run_async",
+        "proxy": "LineFault Proxy",
         "runs": "Run",
         "server": "Server",
         "sink": "Sink",

@@ -5,6 +5,8 @@ FaninError
 ├── PlanError         ValueError         an argument is wrong; nothing was started
 ├── JournalError      ValueError         a journal holds something else than what it should
 ├── HostBusy          TimeoutError       another sweep kept the host for longer than one would wait
+├── NotArrived        AssertionError     what was sent has not arrived, as far as a server saw
+│   └── ArrivalTimeout TimeoutError      it has not arrived in time
 ├── NotDelivered      —                  a run lost, doubled, reordered or changed a message
 ├── SweepInterrupted  KeyboardInterrupt  Ctrl-C; the runs that had ended are in `.sweep`
 ├── AddressError      OSError            an address cannot be listened on or connected to
@@ -26,12 +28,14 @@ import queue
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .arrivals import Arrivals
     from .delivery import Delivery
     from .runs import Run
     from .sweeps import Sweep
 
 __all__ = [
     "AddressError",
+    "ArrivalTimeout",
     "Closed",
     "Disconnected",
     "FaninError",
@@ -41,6 +45,7 @@ __all__ = [
     "JournalError",
     "MessageError",
     "MissingExtra",
+    "NotArrived",
     "NotDelivered",
     "PlanError",
     "SweepInterrupted",
@@ -124,6 +129,25 @@ class AddressError(FaninError, OSError):
 
 class MissingExtra(FaninError, ImportError):  # noqa: N818 - a state, not a mistake
     """A method needs a package that fanin itself does without. The message says what to install."""
+
+
+class NotArrived(FaninError, AssertionError):  # noqa: N818 - a state, not a mistake
+    """What was sent has not arrived at a server, once each and in order, as far as was asked for.
+
+    Attributes:
+        arrivals: What arrived, held against what was sent.
+    """
+
+    def __init__(self, message: str, arrivals: Arrivals) -> None:
+        super().__init__(message, arrivals)
+        self.arrivals = arrivals
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ArrivalTimeout(NotArrived, TimeoutError):  # noqa: N818 - a state, not a mistake
+    """Not so many messages arrived in time."""
 
 
 class NotDelivered(FaninError):  # noqa: N818 - a state, not a mistake

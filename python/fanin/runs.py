@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _format
 from .errors import NotDelivered
+
+if TYPE_CHECKING:
+    from .histogram import Histogram
 
 __all__ = ["DELIVERED", "RATES", "Run"]
 
@@ -215,6 +218,13 @@ class Run:
         """What stood in the queue over the first burst, as (seconds, bytes); empty unless `timeline` was asked for."""
         pairs = (pair.split(":") for pair in (self.timeline or "").split())
         return tuple((int(at) / 1e9, int(size)) for at, size in pairs)
+
+    @property
+    def latencies(self) -> Histogram | None:
+        """The latencies as a histogram, for any percentile. None unless `open` and delivered."""
+        from . import histogram
+
+        return None if self.latency_histogram is None else histogram.decode(self.latency_histogram)
 
     def require_delivery(self) -> Run:
         """Returns this run, if it delivered; one that is `saturated` did.

@@ -69,7 +69,7 @@ class SyslogFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The header, and the message."""
         priority, text = self._facility + _severity(record.levelno), super().format(record)
-        where = f"{self._head} {record.process or NOTHING} {_name(record.name, 32)}"
+        where = f"{self._head} {record.process or NOTHING} {_name(record.name or '', 32)}"
         return f"<{priority}>1 {self._time(record.created)} {where} - {text}"
 
     def _time(self, created: float) -> str:

@@ -7,9 +7,11 @@
 mod asyncio;
 mod contents;
 mod errors;
+mod faults;
 mod fork;
 mod knobs;
 mod life;
+mod proxy;
 mod published;
 mod row;
 mod run;
@@ -29,6 +31,8 @@ mod _native {
     use super::contents::PyContents;
     #[pymodule_export]
     use super::life::settle;
+    #[pymodule_export]
+    use super::proxy::PyProxy;
     #[pymodule_export]
     use super::published::published;
     #[pymodule_export]

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::lab::Signal;
 
 /// How long a wait may be deaf to Ctrl-C.
-const SLICE: Duration = Duration::from_millis(40);
+pub(super) const SLICE: Duration = Duration::from_millis(40);
 
 /// Runs `work` on a thread of its own. A signal handler that raises (Ctrl-C) cancels it, joins it, and goes on up.
 pub(super) fn wait<T: Send + 'static>(

@@ -69,7 +69,9 @@ impl Model {
         self.gone.in_doubt += self.gone.written;
         self.gone.written = Tally::default();
         if resend {
-            self.frames.iter_mut().take(begun).for_each(|frame| frame.doubted = true);
+            for frame in self.frames.iter_mut().take(begun) {
+                frame.doubted = true;
+            }
         } else {
             for _ in 0..begun {
                 let tally = self.pop();
@@ -127,6 +129,8 @@ struct Pair {
     framing: Framing,
     resend: bool,
     sent: usize,
+    /// The room that the frames in the window take.
+    room: usize,
 }
 
 impl Pair {
@@ -141,6 +145,7 @@ impl Pair {
             framing,
             resend: resend && confirms,
             sent: 0,
+            room: 0,
         }
     }
 
@@ -160,6 +165,7 @@ impl Pair {
                 self.model.gone.dropped += Tally::one(*length);
             } else {
                 self.model.room += bytes.len().max(4);
+                self.room += bytes.len().max(4);
                 self.model.frames.push_back(Frame { bytes, message: *length, doubted: false });
             }
         }
@@ -169,7 +175,9 @@ impl Pair {
         }
         let mut taken = Vec::new();
         self.chain.take(usize::MAX, &mut taken);
-        taken.into_iter().for_each(|segment| self.window.admit(segment));
+        for segment in taken {
+            self.window.admit(segment);
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -205,7 +213,10 @@ impl Pair {
         let moves = self.window.moves();
         self.account.write(moves.fresh, moves.again);
         self.account.acknowledge(moves.acked);
-        moves.used.into_iter().for_each(|segment| self.chain.put_back(segment));
+        self.room -= moves.room;
+        for segment in moves.used {
+            self.chain.put_back(segment);
+        }
     }
 
     fn unwritten(&self) -> Vec<u8> {
@@ -230,6 +241,7 @@ proptest! {
                 ..pair.model.delivery()
             }, "after {:?}", step);
             prop_assert!(pair.account.delivery().is_even());
+            prop_assert_eq!(pair.room, pair.model.room);
             prop_assert_eq!(pair.unwritten(), &pair.model.stream()[pair.model.written..]);
             prop_assert_eq!(pair.window.front().is_none(), pair.model.frames.is_empty());
             prop_assert_eq!(pair.window.is_owed(), confirms && pair.model.echoed < pair.model.written);
@@ -240,10 +252,14 @@ proptest! {
 fn echoing(messages: &[&[u8]]) -> Window {
     let scale = Scale { framing: Framing::Lines, least: 4 };
     let (mut chain, mut window) = (Chain::new(scale, 1 << 20), Window::new(scale, true));
-    messages.iter().for_each(|message| chain.push(message.len() + 1, message));
+    for message in messages {
+        chain.push(message.len() + 1, message);
+    }
     let mut taken = Vec::new();
     let length = chain.take(usize::MAX, &mut taken);
-    taken.into_iter().for_each(|segment| window.admit(segment));
+    for segment in taken {
+        window.admit(segment);
+    }
     window.wrote(length);
     window
 }
@@ -266,9 +282,13 @@ fn small_takes_do_not_hold_blocks() {
         chain.push(11, format!("{turn:010}").as_bytes());
         let mut taken = Vec::new();
         let length = chain.take(usize::MAX, &mut taken);
-        taken.into_iter().for_each(|segment| window.admit(segment));
+        for segment in taken {
+            window.admit(segment);
+        }
         window.wrote(length);
-        window.moves().used.into_iter().for_each(|segment| chain.put_back(segment));
+        for segment in window.moves().used {
+            chain.put_back(segment);
+        }
     }
     assert!(window.memory() < 110_000 + 40_000 + 3 * 64 * 1024, "{}", window.memory());
     assert!(chain.memory() < 3 * 64 * 1024);
