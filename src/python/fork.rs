@@ -24,6 +24,7 @@ static HOME: AtomicU32 = AtomicU32::new(0);
 
 #[cfg(unix)]
 extern "C" fn count_in_child() {
+    // Relaxed: the child has one thread, and nothing else is handed over by it.
     FORKS.fetch_add(1, Ordering::Relaxed);
     super::life::forget_the_absent();
 }
@@ -32,6 +33,7 @@ extern "C" fn count_in_child() {
 pub(super) fn remember() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // Relaxed: `Once` orders it before every load.
         HOME.store(process::id(), Ordering::Relaxed);
         // Elsewhere nothing forks.
         // SAFETY: the handler touches atomics, which is all that a child of a process with threads may do. The module
