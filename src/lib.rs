@@ -33,8 +33,12 @@
 //! assert_eq!(drained, b"from a thread");
 //! ```
 //!
+//! # Ship one
+//! A [`sink`] is queue, actor and life cycle in one: threads and tasks send, and its account says what has become of every
+//! message. Its page has an example.
+//!
 //! # Rooms
-//! Who may know whom, left to right: `error, message ← queue ← actor ← lab ← python`, and `server` stands on `message`
+//! Who may know whom, left to right: `error, message ← queue ← actor ← lab, sink ← python`, and `server` stands on `message`
 //! alone. The feature `python` adds the border to Python and nothing else; without it there is no pyo3 in the graph.
 
 pub mod actor;
