@@ -34,7 +34,9 @@ __all__ = [
     "Forked",
     "HostBusy",
     "JournalError",
+    "Live",
     "MissingExtra",
+    "Moment",
     "NotDelivered",
     "OpenLoop",
     "Plan",
@@ -52,6 +54,7 @@ __all__ = [
     "closed_loop",
     "concat",
     "doctor",
+    "live",
     "open_loop",
     "published",
     "replay",
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
     from .stats.scaling import Scaling
     from .sweeps import Sweep, concat
     from .table import Table
+    from .view import Live, Moment, live
 else:
     _HOMES = {
         "answer": "Article article published replay",
@@ -106,6 +110,7 @@ else:
         "stats.scaling": "Scaling",
         "sweeps": "Sweep concat",
         "table": "Table",
+        "view": "Live Moment live",
     }
 
     def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ from . import _check, _format, _native
 from .cells import Cell, Effort, cell, effort, native
 from .errors import Forked, NotDelivered
 from .loads import CLOSED, Load
+from .watch import WATCHING
 
 __all__ = ["Run", "run", "run_async"]
 
@@ -376,8 +377,9 @@ async def run_async(
 
 
 def execute(point: Cell, how_long: Effort, seed: int = 0) -> Run:
-    """Runs a checked cell; `seed` is what random arrivals are drawn from."""
-    return _run(_native.run(**native(point, how_long, seed)))
+    """Runs a checked cell; `seed` is what random arrivals are drawn from. Where somebody watches, it is shown."""
+    watch, knobs = WATCHING.get(), native(point, how_long, seed)
+    return _run(_native.run(**knobs) if watch is None else watch.run(point, knobs))
 
 
 def _seed(seed: object) -> int:

@@ -8,6 +8,7 @@ mod asyncio;
 mod contents;
 mod errors;
 mod fork;
+mod gauge;
 mod knobs;
 mod published;
 mod row;
@@ -25,6 +26,8 @@ mod _native {
     use super::asyncio::shutdown;
     #[pymodule_export]
     use super::contents::PyContents;
+    #[pymodule_export]
+    use super::gauge::PyGauge;
     #[pymodule_export]
     use super::published::published;
     #[pymodule_export]

@@ -7,6 +7,7 @@ use pyo3::types::PyDict;
 
 use super::fork::refuse_in_child;
 use super::wait::wait;
+use crate::lab::Signal;
 use crate::server::{Mode, Report, Server, Settings};
 
 /// A TCP server that echoes or discards what it reads, and counts it.
@@ -30,7 +31,7 @@ impl PyServer {
         refuse_in_child()?;
         let mode: Mode = mode.parse()?;
         let settings = Settings { host, port, ..Settings::local(mode) };
-        let server = wait(py, move |_| Server::start(&settings))?;
+        let server = wait(py, &Signal::new(), move |_| Server::start(&settings))?;
         let address = server.address();
         let (host, port) = (address.ip().to_string(), address.port());
         Ok(Self { state: Mutex::new(State::Serving(server)), host, port, mode })

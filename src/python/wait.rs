@@ -13,12 +13,13 @@ use crate::lab::Signal;
 /// How long a wait may be deaf to Ctrl-C.
 const SLICE: Duration = Duration::from_millis(40);
 
-/// Runs `work` on a thread of its own. A signal handler that raises (Ctrl-C) cancels it, joins it, and goes on up.
+/// Runs `work` on a thread of its own. A signal handler that raises (Ctrl-C) cancels it, joins it, and goes on up; so does whoever else
+/// raises `cancel`.
 pub(super) fn wait<T: Send + 'static>(
     py: Python<'_>,
+    cancel: &Signal,
     work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
-    let cancel = Signal::new();
     let mut outcome = spawn(work, cancel.clone())?;
     loop {
         let waiting = &mut outcome;

@@ -71,7 +71,7 @@ def _cpu() -> str | None:
 
 
 def _load() -> float | None:
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):
         return round(os.getloadavg()[0], 2)
     return None
 

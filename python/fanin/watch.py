@@ -1,0 +1,83 @@
+"""What the live view looks at: a sweep's progress, and the gauge of the run that is under way."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+
+from . import _native
+from .errors import FaninError
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from .cells import Cell
+    from .rows import Row
+
+__all__ = ["WATCHING", "Watch"]
+
+# The watch of the sweep that this thread carries out; None where nobody looks.
+WATCHING: ContextVar[Watch | None] = ContextVar("fanin.watching", default=None)
+
+
+class Watch(Progress):
+    """A progress bar without a bar: it remembers what it was told, and hands each run a gauge.
+
+    Attributes:
+        total: How many runs there are; 0 while that is not known.
+        done: How many have ended.
+        label: What is running.
+        cell: The cell that is running.
+        last: The row of the run that ended last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(show=False)
+        self._gauge = _native.Gauge()
+        self.total = self.done = 0
+        self.label = "starting"
+        self.cell: Cell | None = None
+        self.last: Row | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, total: int, done: int = 0) -> None:
+        """Begins, with some runs done before."""
+        self.total, self.done = total, done
+
+    def now(self, label: str) -> None:
+        """Says what is running; a watch that was told to stop ends the sweep here too."""
+        self.label = label
+        if self._gauge.stopped:
+            raise KeyboardInterrupt
+
+    def step(self, found: Row | None = None) -> None:
+        """One more has ended."""
+        self.done += 1
+        self.last = found
+
+    def run(self, cell: Cell, knobs: dict[str, Any]) -> dict[str, Any]:
+        """Makes one run, under the gauge. One that is stopped ends as Ctrl-C ends it."""
+        self.cell = cell
+        try:
+            return _native.run(gauge=self._gauge, **knobs)
+        except FaninError:
+            if self._gauge.stopped:
+                raise KeyboardInterrupt from None
+            raise
+
+    def counts(self) -> dict[str, int]:
+        """Messages, bytes, drains and drops so far, over all runs; what stood in the queue, summed over drains; and its
+        peak since this was asked before."""
+        return self._gauge.read()
+
+    def capacity(self) -> int | None:
+        """The most bytes that the queue of the running cell holds; None for no bound."""
+        cell = self.cell
+        if cell is None or cell.capacity is None:
+            return None
+        return cell.capacity * (cell.payload if cell.capacity_unit == "messages" else 1)
+
+    def stop(self) -> None:
+        """Ends the run that is under way, and the sweep."""
+        self._gauge.stop()
