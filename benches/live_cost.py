@@ -2,8 +2,8 @@
 
 python benches/live_cost.py [rounds]
 
-In each round both are run, in an order that is drawn; the ratio is of their throughput, as proved at the server. The view
-is asked five times a second and its state is packed for a notebook each time, as the widget does.
+In each round both are run, in an order that is drawn; the ratio is of their throughput, as proved at the server. The
+view is asked five times a second and its state is packed for a notebook each time, as the widget does.
 """
 
 from __future__ import annotations

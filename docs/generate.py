@@ -43,7 +43,7 @@ PLACES = {
     "seed": "What the order of the rounds was drawn from.",
     "host": "The machine; a key of `metadata['hosts']`.",
     "load_average": "The machine's load average right before the run.",
-    "cpu_pressure": "The share of the last ten seconds in which something waited for a processor, right before the run.",
+    "cpu_pressure": "The share of the last ten seconds before the run in which something waited for a core.",
 }
 
 

@@ -32,8 +32,8 @@ KEPT = 24  # points in the picture
 # %% [markdown]
 # ## The knobs
 #
-# A *strategy* is a queue with a write policy. The *receiver* reads as fast as it can, or at a rate; with a *capacity* and
-# a slow receiver the queue is full, and *when full* says what becomes of a message.
+# A *strategy* is a queue with a write policy. The *receiver* reads as fast as it can, or at a rate; with a *capacity*
+# and a slow receiver the queue is full, and *when full* says what becomes of a message.
 
 # %%
 names = [name for name in fanin.strategies().names if name.split("/")[0] not in ("direct", "locked")]

@@ -1,4 +1,4 @@
-"""What users see of the types and the help: a typed program passes two checkers, and every public name explains itself."""
+"""What users see of types and help: a typed program passes two checkers, and every public name explains itself."""
 
 import asyncio
 import dataclasses

@@ -1,8 +1,8 @@
 """One measurement at a time on a host: a file lock that every sweep takes for as long as it measures.
 
 The lock is advisory, belongs to an open file, and goes with the process that held it, however that ends. It is in the
-directory for temporary files: containers that do not share one do not see each other. On a system without such locks, as
-Windows, nothing is held: there it is the user who runs one sweep at a time.
+directory for temporary files: containers that do not share one do not see each other. On a system without such locks,
+as Windows, nothing is held: there it is the user who runs one sweep at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from .errors import HostBusy
 try:
     import fcntl
 except ImportError:
-    fcntl = None  # type: ignore[assignment]
+    HAS_LOCKS = False
+else:
+    HAS_LOCKS = True
 
 __all__ = ["measuring", "path"]
 
@@ -47,7 +49,7 @@ def measuring(wait: float, busy: Callable[[], None] = lambda: None) -> Iterator[
     Raises:
         HostBusy: Another sweep has it still.
     """
-    if fcntl is None:
+    if not HAS_LOCKS:
         yield
         return
     try:

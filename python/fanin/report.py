@@ -13,8 +13,8 @@ from . import host
 __all__ = ["report"]
 
 PACKAGES = (
-    "anywidget", "dask", "distributed", "duckdb", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "numpy", "pandas",
-    "polars", "pyarrow", "pytest", "tqdm", "uvloop",
+    "anywidget", "dask", "distributed", "duckdb", "ipykernel", "ipywidgets", "jupyterlab", "matplotlib", "numpy",
+    "pandas", "polars", "pyarrow", "pytest", "tqdm", "uvloop",
 )  # fmt: skip
 HIDDEN = ("host", "seen", "boot")
 

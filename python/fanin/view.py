@@ -1,7 +1,7 @@
 """A sweep as it happens: throughput, queue fill, batch size, waiting and drops, several times a second.
 
-`live` returns at once, and the sweep goes on in a thread beside the caller. What it shows is read from a few counts that
-the actor raises a drain, and a run that is watched costs no more than one that is not (`benches/live_cost.py`).
+`live` returns at once, and the sweep goes on in a thread beside the caller. What it shows is read from a few counts
+that the actor raises at each drain; `benches/live_cost.py` says what that costs.
 """
 
 from __future__ import annotations

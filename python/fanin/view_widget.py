@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["state", "widget"]
 
 HERE = Path(__file__).parent
-anywidget = need("anywidget", "live")
+AnyWidget: Any = need("anywidget", "live").AnyWidget
 traitlets = need("traitlets", "live")
 
 
-class LiveWidget(anywidget.AnyWidget):  # type: ignore[misc]
+class LiveWidget(AnyWidget):  # type: ignore[misc]
     """Shows what it is sent, and sends back when Stop is pressed."""
 
     _esm = HERE / "view.js"

@@ -51,8 +51,8 @@ class Watch(Progress):
         if self._gauge.stopped:
             raise KeyboardInterrupt
 
-    def step(self, found: Row | None = None) -> None:
-        """One more has ended."""
+    def step(self, found: Any = None) -> None:
+        """One more has ended, with this row."""
         self.done += 1
         self.last = found
 

@@ -22,6 +22,8 @@ mod faults;
 mod inbox;
 pub mod ledger;
 mod listen;
+#[cfg(unix)]
+mod path;
 mod receipt;
 mod report;
 mod settings;

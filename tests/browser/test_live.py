@@ -31,9 +31,7 @@ def picture(page: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_sweep_is_watched_and_stopped(
-    lab: Callable[..., str], open_page: Callable[..., Any], scheme: str
-) -> None:
+def test_a_sweep_is_watched_and_stopped(lab: Callable[..., str], open_page: Callable[..., Any], scheme: str) -> None:
     page = open_page(scheme=scheme)
     page.goto(lab(BEGIN, AFTER, theme=f"JupyterLab {scheme.capitalize()}"))
     page.locator(".jp-CodeCell").nth(1).wait_for(timeout=90_000)
