@@ -25,6 +25,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PIP := $(PYTHON) -m pip --quiet
 CARGO := cargo
+# The queues under a scheduler of their own, in a package of its own.
+MODELS := $(CARGO) test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 
 # Directories count too: their time changes when a file is removed.
@@ -41,7 +43,7 @@ help: ## list the targets
 .PHONY: setup
 setup: $(READY) ## check the tools, make .venv as the lock says, fetch the crates (needs a network, once)
 
-$(READY): requirements-dev.txt requirements-test.txt Cargo.lock scripts/setup.sh
+$(READY): requirements-dev.txt requirements-test.txt Cargo.lock models/Cargo.lock scripts/setup.sh
 	$(call say,setup: $(VENV) from requirements-dev.txt; the crates of Cargo.lock)
 	@scripts/setup.sh $(VENV)
 	@touch $@
@@ -91,7 +93,7 @@ demo: $(BUILT) ## answer the article: the table, out/article.png, out/article.js
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-rust test-python ## everything that must hold: lint, cargo test, pytest with the notebooks
+test: lint test-rust loom shuttle test-python ## everything that must hold: lint, cargo test, models, pytest with the notebooks
 
 .PHONY: test-rust
 test-rust: $(READY) ## cargo test, with no Python in the graph
@@ -110,6 +112,7 @@ lint: lint-rust lint-python stubtest ## formats, lints, types and stubs, Rust an
 lint-rust: $(READY) ## cargo fmt, clippy without and with Python, rustdoc's links
 	$(call say,lint-rust: cargo fmt --check; clippy without and with Python; cargo doc)
 	@$(CARGO) fmt --check
+	@$(CARGO) fmt --check --manifest-path models/Cargo.toml
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@$(CARGO) clippy --quiet --locked --all-targets --features python,rivals -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --features python,rivals
@@ -141,8 +144,18 @@ check-targets: $(VENV)/.release ## does the crate compile for arm64, macOS, Wind
 
 .PHONY: loom
 loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
-	$(call say,loom: the models of tests/loom.rs)
-	@RUSTFLAGS='--cfg fanin_loom' $(CARGO) test --quiet --locked --release --target-dir target/loom --test loom
+	$(call say,loom: models/tests/loom.rs)
+	@$(MODELS) --features loom
+
+.PHONY: shuttle
+shuttle: $(READY) ## 120,000 random schedules of eight producers and a queue
+	$(call say,shuttle: models/tests/shuttle.rs)
+	@$(MODELS) --features shuttle
+
+.PHONY: plant
+plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which check catches each (some minutes)
+	$(call say,plant: scripts/plant.py)
+	@$(PYTHON) scripts/plant.py
 
 .PHONY: prove
 prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
@@ -188,6 +201,7 @@ bench-sink: $(BUILT) ## the sink beside its rivals in Python, delivery checked: 
 fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)
 	@$(CARGO) fmt
+	@$(CARGO) fmt --manifest-path models/Cargo.toml
 	@$(PYTHON) -m ruff check --quiet --fix
 	@$(PYTHON) -m ruff format --quiet
 

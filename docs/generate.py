@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 # Each public name, once: the pages of the API.
 PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "runs": ("Runs and loads", "One load through one strategy, proved and measured.",
-             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop")),
+             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop", "mix", "records",
+              "Mix", "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
     "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
@@ -29,9 +30,13 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
                 ("article", "Article", "published", "replay")),
     "strategies": ("Strategies", "Every queue with every write policy.", ("strategies", "Strategies", "Strategy")),
-    "server": ("Server", "The other end of the socket, standing alone.", ("Server",)),
+    "sink": ("Sink", "Many threads and tasks, one socket.", ("Sink", "Delivery", "Stats", "Dropped", "Reconnected")),
+    "logging": ("Logging", "The sink as a handler of `logging`.", ("SinkHandler", "SyslogFormatter")),
+    "server": ("Server and proxy", "The other end of the socket, standing alone, and a bad line to it.",
+               ("Server", "Arrivals", "Arrival", "Proxy", "LineFault")),
     "errors": ("Errors", "What fanin raises.",
-               ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "SweepInterrupted",
+               ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "NotArrived",
+                "ArrivalTimeout", "SweepInterrupted", "MessageError", "Full", "Closed", "Disconnected", "TimedOut",
                 "AddressError", "Forked", "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}

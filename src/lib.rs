@@ -43,6 +43,7 @@ pub mod lab;
 pub mod message;
 pub mod queue;
 pub mod server;
+pub mod sink;
 pub mod usage;
 
 #[cfg(feature = "python")]

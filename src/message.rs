@@ -12,6 +12,8 @@
 //! Where messages may be dropped, a record that does not say without doubt which message it is can only be counted: the
 //! proof is `count` then ([`Layout::is_unmistakable`]).
 //!
+//! How messages become a stream that can be taken apart again is [`framing`].
+//!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
 //!
 //! Messages that differ in size are [frames](self::frames), which say their length first; they are `exact` too.
@@ -20,7 +22,10 @@ pub mod frames;
 
 pub use frames::{Contents, Frames};
 
+pub mod framing;
+
 use crate::error::{Error, Result};
+pub use framing::Framing;
 
 /// The most producers that one run can tell apart.
 pub const MOST_PRODUCERS: u32 = 65_536;

@@ -27,6 +27,7 @@ def made_up_run(strategy: str = "swap/batch", producers: int = 8, ns: int = 100,
         "delivered": sent, "dropped": 0, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0, "bytes": sent,
         "produce_ns": sent * ns // 2, "deliver_ns": sent * ns, "batches": 10, "writes": 10, "high_water_bytes": 4096,
         "cpu_user_ns": 3000, "cpu_system_ns": 2000, "voluntary_switches": 3, "involuntary_switches": 4,
+        "receive_buffer_granted": 131072, "server_reads": 12, "page_faults": 3,
         "wakeups": 5, "largest_batch_bytes": 4096, "cpu_server_user_ns": 1000, "cpu_server_system_ns": 500,
     }  # fmt: skip
     unknown = dict.fromkeys(field.name for field in dataclasses.fields(fanin.Run))

@@ -130,6 +130,27 @@ fn a_long_chain_is_dropped_without_recursion() {
     thread::Builder::new().stack_size(64 * 1024).spawn(move || drop((receiver, sender))).unwrap().join().unwrap();
 }
 
+/// More stands in the lanes than one drain takes, and none is passed over twice.
+#[test]
+fn every_lane_has_its_turn() {
+    let _alone = alone();
+    let (sender, mut receiver) = Lanes::open(&Shape { size: Some(1024), capacity: None });
+    let mut senders: Vec<_> = (0..12).map(|_| sender.clone()).collect();
+    for (number, sender) in (0..).zip(&mut senders) {
+        (0..1024).for_each(|_| sender.try_send(&[number; 1024]).unwrap());
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..6 {
+        assert!(pollster::block_on(receiver.drain()));
+        let batch = receiver.batch();
+        while batch.has_remaining() {
+            seen.insert(batch.chunk()[0]);
+            batch.advance(1024);
+        }
+    }
+    assert_eq!(seen.len(), 12, "{seen:?}");
+}
+
 /// A message that begins with its length and carries its number.
 fn numbered(number: u64, length: usize) -> Vec<u8> {
     let mut message = vec![0; length.max(12)];

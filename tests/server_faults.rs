@@ -5,25 +5,15 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Ended, connect, is_echoed, is_reset, pattern, read_out, settled};
+use common::{Ended, connect, is_echoed, pattern, read_out, settled, ship};
 use fanin::server::{EchoFault, Faults, Mode, Place, Server, Settings, Wrong};
 
 fn start(mode: Mode, faults: Faults) -> Server {
     Server::start(&Settings { faults, ..Settings::local(mode) }).unwrap()
-}
-
-/// Sends as much of `bytes` as the other side takes, and reads until the end.
-fn ship(mut client: TcpStream, bytes: &[u8]) -> (Vec<u8>, Ended) {
-    if let Err(error) = client.write_all(bytes) {
-        assert!(is_reset(&error), "{error}");
-    }
-    // It fails where the connection is reset already.
-    let _ = client.shutdown(Shutdown::Write);
-    read_out(&mut client)
 }
 
 #[test]

@@ -122,7 +122,7 @@ def test_the_bar_is_drawn_when_asked_for(call: Call) -> None:
 # --- help and errors -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["run", "sweep", "article", "serve", "strategies"])
+@pytest.mark.parametrize("command", ["run", "sweep", "article", "serve", "send", "strategies"])
 def test_help_has_an_example_that_parses_and_the_codes(call: Call, command: str) -> None:
     text = call(command, "--help").stdout
     example = re.search(r"example:\n  fanin (.+)", text)
@@ -137,7 +137,7 @@ def test_help_has_an_example_that_parses_and_the_codes(call: Call, command: str)
 
 def test_the_top_lists_the_commands(call: Call) -> None:
     text = call("--help").stdout
-    assert all(command in text for command in ("run", "sweep", "article", "serve", "strategies"))
+    assert all(command in text for command in ("run", "sweep", "article", "serve", "send", "strategies"))
     assert call("--version").stdout == f"fanin {fanin.__version__}\n"
 
 

@@ -53,6 +53,18 @@ def test_plot(saved: str, tmp_path: Path, kind: str, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == f"wrote {picture}\n"
 
 
+def test_backlogs_and_latencies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    load, out = ["--load", "open", "--rate", "50000", "--payload", "64", "--timeline"], str(tmp_path / "sweep.json")
+    assert cli.main(["sweep", "swap/batch", "--producers", "4", "--rounds", "1", *load, "--out", out, "--json"]) == 0
+    capsys.readouterr()
+    for kind in ("latency", "backlog"):
+        picture = tmp_path / f"{kind}.png"
+        assert cli.main(["plot", out, "--kind", kind, "--out", str(picture), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"wrote": str(picture)}
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(noise, "SECONDS", 0.001)
     assert cli.main(["doctor", "--json"]) == 0

@@ -12,6 +12,7 @@ import pytest
 import fanin
 from fanin import view_text
 from fanin.view import Live, Moment
+from fanin.watch import Watch
 
 LONG = 30.0
 
@@ -46,7 +47,7 @@ def test_it_counts_drops_as_they_happen() -> None:
 
 
 def test_moments_agree_with_the_run() -> None:
-    view = Live(fanin.Plan("swap/batch", 8, payload=64, rounds=1, min_seconds=1.0), period=0.05)
+    view: Live[fanin.Sweep] = Live(Watch(fanin.Plan("swap/batch", 8, payload=64, rounds=1, min_seconds=1.0)), 0.05)
     sweep = view.wait(60)
     moving = [moment for moment in view.moments if moment.messages_per_second]
     assert len(moving) >= 4
@@ -125,6 +126,39 @@ def test_listeners_hear_of_the_end() -> None:
     assert heard[-1] == "done"
 
 
+# --- of a sink --------------------------------------------------------------------------------------------------------
+
+
+def test_a_sink_is_watched_and_stop_closes_it() -> None:
+    with fanin.Server() as server:
+        sink = fanin.Sink(server.url, framing="lines", capacity="64 KiB").open()
+        view = fanin.live(sink)
+        deadline = time.monotonic() + 10
+        while len(view.moments) < 3 and time.monotonic() < deadline:
+            sink.send(b"x" * 99)
+        assert view.label == sink.target
+        assert max(moment.messages_per_second for moment in view.moments) > 0
+        assert view.latest is not None
+        assert view.latest.capacity_bytes == 64 * 1024
+        view.stop()
+        account = view.wait(30)
+        assert sink.closed
+        assert view.status == "stopped"
+        assert account.complete
+        assert sum(account.as_dict()[name] for name in ("written", "acked")) == account.accepted > 0
+
+
+def test_a_sink_that_is_closed_ends_its_view() -> None:
+    with fanin.Server() as server:
+        with fanin.Sink(server.url, framing="lines") as sink:
+            view = fanin.live(sink)
+            sink.send(b"hello")
+        assert view.wait(10).accepted == 1
+        assert view.status == "done"
+        with pytest.raises(fanin.PlanError, match="nothing can be set"):
+            fanin.live(sink, producers=3)  # type: ignore[call-overload]
+
+
 # --- as text ---------------------------------------------------------------------------------------------------------
 
 
@@ -167,7 +201,7 @@ def test_a_view_prints() -> None:
     view.wait(60)
     time.sleep(0.01)
     lines = repr(view).splitlines()
-    assert lines[0].startswith("swap/batch × 4 × 64 B   1/1 runs   done")
+    assert lines[0] == "swap/batch × 4 × 64 B   1/1 runs   done"
     assert [line.split()[0] for line in lines[1:]] == ["throughput", "queue", "batch", "waiting", "dropped", "last"]
 
 

@@ -41,7 +41,7 @@ def swept() -> fanin.Sweep:
 def watched() -> tuple[str, float]:
     """The live view."""
     view = fanin.live("swap/batch", producers=2, rounds=1, min_seconds=0)
-    assert_type(view, fanin.Live)
+    assert_type(view, fanin.Live[fanin.Sweep])
     assert_type(view.wait(60), fanin.Sweep)
     assert_type(view.latest, fanin.Moment | None)
     return view.status, view.latest.seconds if view.latest else 0.0

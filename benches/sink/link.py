@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any, Self
 import arms
 
 HERE = Path(__file__).parent
-RECEIVER = HERE.parent.parent / "target" / "release" / "examples" / "receiver"
+BUILT = HERE.parent.parent / "target" / "release" / "examples" / "receiver"
+RECEIVER = Path(os.environ.get("FANIN_RECEIVER", BUILT))
 RECORDS = {"threads": "ring", "tasks": "ring", "room": "ring", "idle": "ring", "logging": "text", "latency": "stamp"}
 MOST_SECONDS = 60
 

@@ -90,6 +90,11 @@ def cpu(row: Row) -> float:
     return row["cpu_ns"] / row["messages"]
 
 
+def receiver(row: Row) -> float:
+    """The receiver's processor time a message, in nanoseconds: it shares the machine."""
+    return row["receiver_ns"] / row["messages"]
+
+
 def senders(row: Row) -> float:
     """The sending threads' own processor time a message, with their loops, in nanoseconds."""
     return row["senders_ns"] / row["messages"]

@@ -76,7 +76,7 @@ def _targets(found: Sequence[dict[str, Any]]) -> str:
 
 def _rates(rows: Rows, kind: str) -> str:
     """Messages a second by arm and load, with processor time and peak."""
-    lines = [("arm", "load", "million/s", "spread", "CPU ns", "peak MB", "rounds")]
+    lines = [("arm", "load", "million/s", "spread", "CPU ns", "receiver ns", "peak MB", "rounds")]
     for block, cells in plan.BLOCKS.items():
         for cell in cells:
             of = list(rows.of(block, cell).values()) if cell.kind == kind else []
@@ -87,7 +87,7 @@ def _rates(rows: Rows, kind: str) -> str:
 
 def _figures(of: Sequence[Row]) -> tuple[str, ...]:
     rates = [plan.rate(row) / 1e6 for row in of]
-    costs = [_number(median(map(metric, of))) for metric in (plan.cpu, plan.peak)]
+    costs = [_number(median(map(metric, of))) for metric in (plan.cpu, plan.receiver, plan.peak)]
     return (_number(median(rates)), f"{_number(min(rates))} … {_number(max(rates))}", *costs, str(len(of)))
 
 

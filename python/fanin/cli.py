@@ -1,4 +1,4 @@
-"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article` and more."""
+"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article`, `send` and more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_stats
+from . import cli_send, cli_stats
 
 __all__ = ["main"]
 
@@ -91,7 +91,8 @@ def _interrupted(options: argparse.Namespace, stop: Any) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .runs import DELIVERED, run
+    from .running import run
+    from .runs import DELIVERED
 
     result = run(options.strategy, seed=options.seed, **_knobs(options))
     _print(options, result.to_dict, lambda: repr(result).strip("<>"))
@@ -193,12 +194,12 @@ def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Cal
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 LOAD = (
-    "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate", "producers_as",
-    "actor", "threads", "load",
+    "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate", "pause",
+    "receive_buffer", "send_buffer", "producers_as", "actor", "threads", "load",
 )  # fmt: skip
-KNOBS = (*LOAD, "bursts", "min_seconds", "timeout")
+KNOBS = (*LOAD, "bursts", "min_seconds", "timeout", "timeline")
 PACE = ("rate", "arrivals")
-OFTEN = ("rounds", "budget", "seed")
+OFTEN = ("rounds", "budget", "confirm", "seed")
 
 
 def _knobs(options: argparse.Namespace) -> dict[str, Any]:
@@ -273,12 +274,17 @@ def _plan_arguments(parser: Parser) -> None:
     _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
     _rounds(parser, 5, "how often each cell is visited, or auto: as often as the budget holds; default: 5", _often)
     add("--budget", metavar="TIME", help="the time to spend, such as 90s or 2min; default: as long as the rounds take")
+    add("--confirm", type=int, default=0, metavar="N", help="spread the rounds over N fresh processes")
     add("--journal", metavar="FILE", help="keep each run in FILE as it ends, one JSON line a run")
     parser.set_defaults(untouched={name: parser.get_default(name) for name in (*KNOBS, *PACE, *OFTEN)})
 
 
-def _capacity(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
+def _number(text: str) -> int | str:
+    """A number, or words in its place."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+_number.__name__ = "number"
 
 
 def _often(text: str) -> Any:
@@ -307,15 +313,20 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         metavar="N",
         help=f"how many each of them sends{several}; default: %(default)s",
     )
-    add("--payload", type=whole, default=1, metavar="BYTES", help=f"a message's size{several}; default: %(default)s")
+    about = f"a message's size{several}; a mix, '64*9+4096*1'; or a file's lines, @access.log; default: %(default)s"
+    add("--payload", type=kind(_number), default=1, metavar="BYTES", help=about)
     about = "the most that the queue holds: bytes, '256 KiB', '1000 messages'; default: no bound"
-    add("--capacity", type=kind(_capacity), metavar="SIZE", help=about)
+    add("--capacity", type=kind(_number), metavar="SIZE", help=about)
     about = "wait (default), drop_newest or drop_oldest"
     add("--on-full", type=words, default="wait", metavar="WHAT", help=about)
     add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
     add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
     add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
     add("--read-rate", type=whole, metavar="N", help="bytes a second that the server reads; default: all that come")
+    about = "a time in which the server does not read, once a burst: '100 ms after 700 ms', '1 s after 65536 bytes'"
+    add("--pause", type=words, metavar="WHEN", help=about)
+    add("--receive-buffer", type=whole, metavar="N", help="bytes to ask for the server's receive buffer")
+    add("--send-buffer", type=whole, metavar="N", help="bytes to ask for the send buffer of the actor's socket")
     about = "closed (default): as fast as it goes; open: at a rate, for latency, with a payload of 2 and more"
     add("--load", default="closed", metavar="KIND", help=about)
     add("--rate", type=real, metavar="N", help=f"messages a second of an open load, all producers together{several}")
@@ -338,6 +349,7 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         help="and until so many seconds are timed; default: %(default)s",
     )
     add("--timeout", type=float, metavar="S", help="give one run up after so long; default: never")
+    add("--timeline", action="store_true", help="keep each run's backlog over time")
 
 
 def _shown(value: Any) -> str:
@@ -406,5 +418,6 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _plan_arguments,
     ),
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
+    *cli_send.COMMANDS,
     *cli_stats.COMMANDS,
 )

@@ -15,7 +15,7 @@ __all__ = ["COMMANDS"]
 
 OK = 0
 METRIC = "nanoseconds_per_message"
-KINDS = ("lines", "ratio", "causes", "regimes", "latency")
+KINDS = ("lines", "ratio", "causes", "regimes", "latency", "backlog")
 
 Command = tuple[str, str, str, Callable[[Namespace], int], Callable[[ArgumentParser], None]]
 
@@ -59,8 +59,10 @@ def _draw(options: Namespace, sweep: Sweep, axes: Any) -> None:
         sweep.explain(metric=options.metric).plot(ax=axes)
     elif options.kind == "regimes":
         sweep.plot_regimes(options.metric, ax=axes)
-    else:
+    elif options.kind == "latency":
         sweep.plot_latency(ax=axes)
+    else:
+        sweep.plot_backlog(ax=axes)
 
 
 def _load(path: str) -> Sweep:
@@ -75,7 +77,7 @@ def _show(options: Namespace, found: Any) -> int:
 
 
 def _file(parser: ArgumentParser) -> None:
-    parser.add_argument("sweep", metavar="FILE", help="a saved sweep")
+    parser.add_argument("sweep", metavar="FILE", help="a saved sweep, or a journal")
     parser.add_argument("--metric", default=METRIC, metavar="COLUMN", help="what is compared; default: %(default)s")
     parser.add_argument("--over", metavar="STRATEGY", help="what the others are compared with")
 

@@ -103,5 +103,5 @@ def _base(axes: Axes, found: Comparison) -> None:
     low, high = _noise(found) or [1 / (1 + found.equivalence), 1 + found.equivalence]
     what = "this host's own noise" if found.noise else "counts as equivalent"
     axes.axhspan(low, high, color=GREY, alpha=0.18, linewidth=0, zorder=0)
-    beside = axes.get_yaxis_transform()
-    axes.text(0.01, low, what, color=GREY, fontsize=8, va="top", transform=beside)
+    below: dict[str, Any] = {"xytext": (2, -3), "textcoords": "offset points", "va": "top"}
+    axes.annotate(what, (0, low), xycoords=axes.get_yaxis_transform(), color=GREY, fontsize=8, **below)

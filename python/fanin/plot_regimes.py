@@ -45,7 +45,8 @@ def draw(sweep: Rows, metric: str, *, x: str = "producers", y: str = "payload", 
         places.set_ticks(range(len(values)), [_format.number(value) for value in values])
     axes.set(xlim=(-0.5, len(across) - 0.5), ylim=(-0.5, len(up) - 0.5))
     axes.set(xlabel=plot.TITLES.get(x, x), ylabel=plot.TITLES.get(y, y))
-    axes.set_title("faster than every other, and than the next by; blank: undecided", loc="left", fontsize=10)
+    said = "faster than every other, and than the next by; blank: undecided"
+    axes.set_title(said if len(names) > 1 else f"only {names[0]} ran: there is nothing to win", loc="left", fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_alpha(0.3)
     return axes

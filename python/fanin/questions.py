@@ -186,7 +186,26 @@ class Questions:
         return plot_regimes.draw(self, metric, x=x, y=y, ax=ax)
 
     def plot_latency(self, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
-        """Latency by quantile, a line a value of `by`: for sweeps under an open load. Needs `fanin[plot]`."""
+        """Latency by quantile, a line a value of `by`: for sweeps under an open load. Needs `fanin[plot]`.
+
+        A line is the histogram of all rounds together, from the median as far as its count supports, and ends at the
+        longest latency; its band goes from the lowest round to the highest. Lines of saturated runs say so: what they
+        show is how long the run was.
+        """
         from . import plot_latency
 
         return plot_latency.draw(self, by=by, ax=ax)
+
+    def plot_backlog(self, *, by: str = "strategy", round: int = 0, ax: Axes | None = None) -> Axes:
+        """What stood in the queue over time, a line a value of `by`; with its peak, and with what was dropped.
+
+        For sweeps with `timeline=True`. Needs `fanin[plot]`.
+
+        Args:
+            by: The column that tells the lines apart.
+            round: The round whose runs are shown: the first burst of each.
+            ax: Axes to draw on; by default those of a new figure.
+        """
+        from . import plot_backlog
+
+        return plot_backlog.draw(self, by=by, number=round, ax=ax)

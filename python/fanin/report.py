@@ -66,7 +66,7 @@ def _trials() -> list[str]:
 
 
 def _trial(knobs: dict[str, Any]) -> str:
-    from .runs import run
+    from .running import run
 
     try:
         found = run(**knobs)

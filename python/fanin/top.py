@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .view import PERIOD, Live
 from .view_text import Screen, show
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -29,14 +30,14 @@ def top(plan: Plan, journal: Any = None) -> tuple[Sweep, int]:
         The sweep, and 130 if it was stopped, else 0.
     """
     screen = Screen(sys.stderr)
-    view = Live(plan, journal=journal)
+    view: Live[Sweep] = Live(Watch(plan, journal))
     with _stopping(view):
         show(view, screen, PERIOD if screen.is_terminal else LINES_EVERY)
         return view.wait(), INTERRUPTED if view.status == "stopped" else 0
 
 
 @contextmanager
-def _stopping(view: Live) -> Iterator[None]:
+def _stopping(view: Live[Any]) -> Iterator[None]:
     """Has Ctrl-C and SIGTERM stop the sweep; handlers are put back after."""
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, lambda *_: view.stop()) for number in numbers}

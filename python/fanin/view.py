@@ -1,7 +1,7 @@
-"""A sweep as it happens: throughput, queue fill, batch size, waiting and drops, several times a second.
+"""A sweep or a sink as it goes on: throughput, queue fill, batch size, waiting and drops, several times a second.
 
-`live` returns at once, and the sweep goes on in a thread beside the caller. What it shows is read from a few counts
-that the actor raises at each drain; `benches/live_cost.py` says what that costs.
+`live` returns at once, and a sweep goes on in a thread beside the caller. What it shows is read from a few counts that
+the actor raises at each drain; `benches/live_cost.py` says what that costs.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from . import _check
 from .plan import Plan
-from .watch import WATCHING, Watch
+from .watch import SinkWatch, Watch
 
 if TYPE_CHECKING:
+    import os
+
+    from .delivery import Delivery
+    from .sink import Sink
     from .sweeps import Sweep
 
 __all__ = ["Live", "Moment", "live"]
@@ -25,6 +29,7 @@ __all__ = ["Live", "Moment", "live"]
 PERIOD = 0.2
 KEPT = 150  # moments: half a minute
 PATIENCE = 5.0
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,8 @@ class Moment:
     dropped_per_second: float
 
 
-class Live:
-    """A sweep that goes on in a thread of its own, and can be looked at and stopped.
+class Live(Generic[Result]):
+    """A sweep or a sink that can be looked at while it goes on, and stopped.
 
     A notebook shows it as a widget, with `fanin[live]`; elsewhere it prints as a few lines.
 
@@ -69,13 +74,12 @@ class Live:
         ('done', 0)
     """
 
-    def __init__(self, plan: Plan, period: float = PERIOD, journal: Any = None) -> None:
-        self._plan, self._period, self._journal = plan, period, journal
-        self._watch = Watch()
+    def __init__(self, watch: Watch | SinkWatch, period: float = PERIOD) -> None:
+        self._watch, self._period = watch, period
         self._ended = threading.Event()
-        self._heard: list[Callable[[Live], None]] = []
+        self._heard: list[Callable[[Live[Result]], None]] = []
         self._moments: deque[Moment] = deque(maxlen=KEPT)
-        self._sweep: Sweep | None = None
+        self._result: Any = None
         self._error: BaseException | None = None
         self._status = "running"
         self._begun = time.monotonic()
@@ -117,11 +121,20 @@ class Live:
         return None if self._watch.last is None else dict(zip(STORED, self._watch.last, strict=True))
 
     def stop(self) -> None:
-        """Ends the run that is under way, and the sweep; what had ended is kept. A second call does nothing."""
+        """Ends the run that is under way, and the sweep, of which what had ended is kept; or closes the sink.
+
+        A second call does nothing.
+        """
         self._watch.stop()
 
-    def wait(self, timeout: float | None = None) -> Sweep:
-        """Waits for the end, and returns the sweep; one that was stopped has the runs that had ended.
+    def wait(self, timeout: float | None = None) -> Result:
+        """Waits for the end.
+
+        Args:
+            timeout: Seconds to wait; None is as long as it takes.
+
+        Returns:
+            The `Sweep`, with the runs that had ended if it was stopped; or the sink's last account, a `Delivery`.
 
         Raises:
             TimeoutError: It goes on still.
@@ -131,34 +144,26 @@ class Live:
         deadline = None if timeout is None else time.monotonic() + _check.real("timeout", timeout, 1e9, "seconds")
         while not self._ended.wait(0.05):
             if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"the sweep goes on after {timeout:g} seconds; .stop() ends it")
+                raise TimeoutError(f"it goes on still after {timeout:g} seconds; .stop() ends it")
         if threading.current_thread() is not self._look:
             self._look.join(PATIENCE)  # the last moment belongs to what one has waited for
         if self._error is not None:
             raise self._error
-        assert self._sweep is not None
-        return self._sweep
+        return cast("Result", self._result)
 
     def rest(self, seconds: float) -> bool:
         """Waits for so long, or until the end; whether that has come."""
         return self._ended.wait(seconds)
 
-    def listen(self, heard: Callable[[Live], None]) -> None:
+    def listen(self, heard: Callable[[Live[Result]], None]) -> None:
         """Has a function called with this view at each look, from a thread, and once more at the end."""
         self._heard.append(heard)
         if self._ended.is_set():
             heard(self)
 
     def _carry_out(self) -> None:
-        from .errors import SweepInterrupted
-        from .measure import measure
-
-        WATCHING.set(self._watch)
         try:
-            self._sweep = measure(self._plan, journal=self._journal, progress=self._watch)
-            self._status = "done"
-        except SweepInterrupted as stop:
-            self._sweep, self._status = stop.sweep, "stopped"
+            self._result, self._status = self._watch.carry_out()
         except BaseException as error:
             self._error, self._status = error, "failed"
         finally:
@@ -211,16 +216,29 @@ class Live:
         return widget(self)._repr_mimebundle_(**options)
 
 
-def live(what: str | list[str] | tuple[str, ...] | Plan, *, journal: Any = None, **knobs: Any) -> Live:
-    """Begins a sweep, and returns at once with a view of it: what it does as it does it, and a Stop button.
+@overload
+def live(what: Sink) -> Live[Delivery]: ...
 
-    In a notebook the view is a widget, with `fanin[live]`; in a terminal see `fanin top`. The sweep goes on in a thread
-    beside; `wait()` gives it when it is done. Long cells show most: a burst of 0.05 seconds is over before one looks.
+
+@overload
+def live(
+    what: str | Sequence[str] | Plan, *, journal: str | os.PathLike[str] | None = None, **knobs: Any
+) -> Live[Sweep]: ...
+
+
+def live(
+    what: str | Sequence[str] | Plan | Sink, *, journal: str | os.PathLike[str] | None = None, **knobs: Any
+) -> Live[Any]:
+    """Shows a sweep or a sink as it goes on: throughput, queue fill, batch size, latency, drops, and a Stop button.
+
+    It returns at once. A sweep is begun, and goes on in a thread beside; `wait()` gives it when it is done. A sink is
+    the program's own, and is looked at until it is closed. In a notebook the view is a widget, with `fanin[live]`; in a
+    terminal see `fanin top`. Long cells show most: a burst of 0.05 seconds is over before one looks.
 
     Args:
-        what: A `Plan`; or strategies, with what `Plan` takes.
+        what: A `Plan`; or strategies, with what `Plan` takes; or a `Sink`, which Stop closes.
         journal: As for `sweep`.
-        **knobs: What `Plan` takes beside the strategies.
+        knobs: What `Plan` takes beside the strategies.
 
     Returns:
         A `Live`.
@@ -233,9 +251,31 @@ def live(what: str | list[str] | tuple[str, ...] | Plan, *, journal: Any = None,
         >>> view = fanin.live(["mpsc/batch", "swap/batch"], producers=8, rounds=2, min_seconds=0.1)
         >>> len(view.wait(60))
         4
+        >>> with fanin.Server() as server, fanin.Sink(server.url, framing="lines") as sink:
+        ...     view = fanin.live(sink)
+        ...     sink.send(b"hello")
+        ...     view.stop()
+        ...     account = view.wait(60)
+        >>> account
+        <Delivery: 1 message accepted (5 bytes): 1 written>
     """
-    if isinstance(what, Plan):
-        if knobs:
-            raise _check.refuse(next(iter(knobs)), next(iter(knobs.values())), "a plan brings its own")
-        return Live(what, journal=journal)
-    return Live(Plan(what, **knobs), journal=journal)
+    if isinstance(what, (str, Plan)) or not isinstance(what, _sink_class()):
+        return Live(Watch(_plan(what, knobs), journal))
+    for name, value in {"journal": journal, **knobs}.items():
+        if value is not None:
+            raise _check.refuse(name, value, "a sink is the program's own: nothing can be set here")
+    return Live(SinkWatch(what))
+
+
+def _sink_class() -> type[Sink]:
+    from .sink import Sink
+
+    return Sink
+
+
+def _plan(what: Any, knobs: dict[str, Any]) -> Plan:
+    if not isinstance(what, Plan):
+        return Plan(what, **knobs)
+    if knobs:
+        raise _check.refuse(next(iter(knobs)), next(iter(knobs.values())), "a plan brings its own")
+    return what

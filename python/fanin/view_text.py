@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from . import _format
 
@@ -26,11 +26,10 @@ def spark(values: Sequence[float]) -> str:
     return "".join(BARS[min(7, int(8 * value / highest))] if highest else BARS[0] for value in last)
 
 
-def panel(view: Live) -> str:
+def panel(view: Live[Any]) -> str:
     """All that there is to see now, as lines."""
     done, total = view.progress
-    count = f"{done}/{total} runs" if total else "no runs yet"
-    lines = [f"{view.label}   {count}   {view.status}"]
+    lines = ["   ".join([view.label, *([f"{done}/{total} runs"] if total else []), view.status])]
     if (now := view.latest) is not None:
         lines += [f"{name:<{NAME}}{said:<{SHOWN}}{bars}".rstrip() for name, said, bars in measures(now, view.moments)]
     if (last := view.last_run) is not None:
@@ -103,7 +102,7 @@ class Screen:
         self._stream.flush()
 
 
-def show(view: Live, screen: Screen, period: float) -> None:
+def show(view: Live[Any], screen: Screen, period: float) -> None:
     """Draws every so many seconds, until it has ended."""
     while not view.rest(period):
         if screen.is_terminal:
@@ -114,7 +113,7 @@ def show(view: Live, screen: Screen, period: float) -> None:
         screen.draw(panel(view))
 
 
-def brief(view: Live) -> str:
+def brief(view: Live[Any]) -> str:
     """One line, for a log."""
     now = view.latest
     done, total = view.progress

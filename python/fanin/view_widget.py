@@ -27,19 +27,19 @@ class LiveWidget(AnyWidget):  # type: ignore[misc]
     state = traitlets.Dict().tag(sync=True)
 
 
-def widget(view: Live) -> LiveWidget:
+def widget(view: Live[Any]) -> LiveWidget:
     """A widget that shows a view for as long as that goes on."""
     made = LiveWidget(state=state(view))
     made.on_msg(lambda _, message, buffers: view.stop() if message.get("stop") else None)
 
-    def tell(now: Live) -> None:
+    def tell(now: Live[Any]) -> None:
         made.state = state(now)
 
     view.listen(tell)
     return made
 
 
-def state(view: Live) -> dict[str, Any]:
+def state(view: Live[Any]) -> dict[str, Any]:
     """All that there is to see now, for JSON."""
     moments, (done, total), last = view.moments, view.progress, view.last_run
     latest = moments[-1] if moments else None

@@ -5,6 +5,7 @@
 //! writes, so an echo cannot stall it.
 
 pub mod gauge;
+pub mod stream;
 pub mod timeline;
 pub mod wire;
 pub mod write;

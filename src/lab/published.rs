@@ -27,7 +27,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::signal::Signal;
 use crate::error::{Error, Result};
 use crate::message::Layout;
-use crate::queue::lock;
+use crate::queue::sync::lock;
 use crate::server::ledger::Ledger;
 use crate::server::{Mode, Server, Settings};
 

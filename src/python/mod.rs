@@ -7,13 +7,17 @@
 mod asyncio;
 mod contents;
 mod errors;
+mod faults;
 mod fork;
 mod gauge;
 mod knobs;
+mod life;
+mod proxy;
 mod published;
 mod row;
 mod run;
 mod server;
+mod sink;
 mod strategies;
 mod wait;
 
@@ -29,11 +33,17 @@ mod _native {
     #[pymodule_export]
     use super::gauge::PyGauge;
     #[pymodule_export]
+    use super::life::settle;
+    #[pymodule_export]
+    use super::proxy::PyProxy;
+    #[pymodule_export]
     use super::published::published;
     #[pymodule_export]
     use super::run::{check, run, run_async};
     #[pymodule_export]
     use super::server::PyServer;
+    #[pymodule_export]
+    use super::sink::{Operation, PyBell, PyEvents, PySending, PySink};
     #[pymodule_export]
     use super::strategies::{build_info, strategies};
 
@@ -41,6 +51,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::life::refuse_in_subinterpreter()?;
         super::fork::remember();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

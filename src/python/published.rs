@@ -8,7 +8,6 @@ use pyo3::types::PyDict;
 use super::fork::refuse_in_child;
 use super::wait::wait;
 use crate::error::Error;
-use crate::lab::Signal;
 use crate::lab::published::{Design, Replay, replay};
 use crate::message::MOST_PRODUCERS;
 
@@ -27,7 +26,7 @@ pub(super) fn published<'py>(
     let count = u32::try_from(workers)
         .map_err(|_| Error::argument("workers", workers, format!("allowed are 1 to {MOST_PRODUCERS}")))?;
     let deadline = Duration::from_nanos(deadline_ns);
-    let shown = wait(py, &Signal::new(), move |cancel| replay(design, count, messages, deadline, cancel))?;
+    let shown = wait(py, move |cancel| replay(design, count, messages, deadline, cancel))?;
     row(py, design, workers, messages, &shown)
 }
 

@@ -12,7 +12,7 @@ use super::fork::refuse_in_child;
 use super::gauge::PyGauge;
 use super::knobs::Knobs;
 use super::row::row;
-use super::wait::wait;
+use super::wait::wait_unless;
 use crate::error::Result;
 use crate::lab::{self, Cell, Report, Signal};
 
@@ -37,7 +37,7 @@ pub(super) fn run<'py>(
     cell.watch = gauge.map(PyGauge::watch);
     let work = cell.clone();
     let cancel = gauge.map(PyGauge::stopping).unwrap_or_default();
-    let report = wait(py, &cancel, move |cancel| lab::run(&work, cancel))?;
+    let report = wait_unless(py, &cancel, move |cancel| lab::run(&work, cancel))?;
     row(py, &cell, &report)
 }
 

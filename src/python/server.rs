@@ -1,19 +1,25 @@
 //! `Server`: the other end, standing alone.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict, PyList};
 
+use super::errors::FaninError;
+use super::faults::FaultKnobs;
 use super::fork::refuse_in_child;
-use super::wait::wait;
-use crate::lab::Signal;
-use crate::server::{Mode, Report, Server, Settings};
+use super::wait::{SLICE, wait};
+use crate::error::Result;
+use crate::server::{Inbox, Limits, Mode, Recording, Report, Server, Settings};
 
-/// A TCP server that echoes or discards what it reads, and counts it.
+/// A server that echoes or discards what it reads, and counts it.
 #[pyclass(frozen, name = "Server", module = "fanin._native")]
 pub(super) struct PyServer {
     state: Mutex<State>,
+    inbox: Option<Arc<Inbox>>,
+    url: String,
     host: String,
     port: u16,
     mode: Mode,
@@ -24,26 +30,72 @@ enum State {
     Stopped(Report),
 }
 
+/// What a server is besides its faults; each may be None.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct ServerKnobs {
+    receive_buffer: Option<usize>,
+    max_connections: Option<u64>,
+    idle_timeout_ns: Option<u64>,
+    framing: Option<String>,
+    max_frame: usize,
+    record: usize,
+}
+
+impl ServerKnobs {
+    fn settings(self, mode: Mode, host: String, port: u16, path: Option<PathBuf>) -> Result<Settings> {
+        let framing = self.framing.as_deref().map(str::parse).transpose()?;
+        let idle_timeout = self.idle_timeout_ns.map(Duration::from_nanos);
+        Ok(Settings {
+            host,
+            port,
+            path,
+            receive_buffer: self.receive_buffer,
+            limits: Limits { max_connections: self.max_connections, idle_timeout },
+            recording: framing.map(|framing| Recording { framing, max_frame: self.max_frame, most: self.record }),
+            ..Settings::local(mode)
+        })
+    }
+}
+
 #[pymethods]
 impl PyServer {
     #[new]
-    fn new(py: Python<'_>, mode: &str, host: String, port: u16) -> PyResult<Self> {
+    #[pyo3(signature = (mode, host, port, path, knobs, faults))]
+    fn new(
+        py: Python<'_>,
+        mode: &str,
+        host: String,
+        port: u16,
+        path: Option<PathBuf>,
+        knobs: ServerKnobs,
+        faults: FaultKnobs,
+    ) -> PyResult<Self> {
         refuse_in_child()?;
         let mode: Mode = mode.parse()?;
-        let settings = Settings { host, port, ..Settings::local(mode) };
-        let server = wait(py, &Signal::new(), move |_| Server::start(&settings))?;
-        let address = server.address();
-        let (host, port) = (address.ip().to_string(), address.port());
-        Ok(Self { state: Mutex::new(State::Serving(server)), host, port, mode })
+        let shown = path.as_ref().map(|path| path.display().to_string());
+        let plain = knobs.settings(mode, host, port, path)?;
+        let read_rate = faults.read_rate;
+        let settings = Settings { read_rate, faults: faults.faults()?, ..plain };
+        let server = wait(py, move |_| Server::start(&settings))?;
+        let (address, url, inbox) = (server.address(), server.endpoint().to_string(), server.inbox());
+        let (host, port) = (shown.unwrap_or_else(|| address.ip().to_string()), address.port());
+        Ok(Self { state: Mutex::new(State::Serving(server)), inbox, url, host, port, mode })
     }
 
-    /// The address it listens on.
+    /// Where it listens: `tcp://host:port` or `unix:///path`.
+    #[getter]
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address it listens on, or the path.
     #[getter]
     fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port it listens on.
+    /// The port it listens on; 0 on a Unix socket.
     #[getter]
     const fn port(&self) -> u16 {
         self.port
@@ -57,6 +109,7 @@ impl PyServer {
 
     /// What it has counted so far.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        refuse_in_child()?;
         let report = match &*self.state() {
             State::Serving(server) => server.report(),
             State::Stopped(report) => *report,
@@ -66,10 +119,59 @@ impl PyServer {
         row.set_item("open", report.open)?;
         row.set_item("failed", report.failed)?;
         row.set_item("refused", report.refused)?;
+        row.set_item("turned_away", report.turned_away)?;
+        row.set_item("expelled", report.expelled)?;
+        row.set_item("faults", report.faults)?;
         row.set_item("bytes_received", report.bytes_received)?;
         row.set_item("bytes_echoed", report.bytes_echoed)?;
         row.set_item("reads", report.reads)?;
         Ok(row)
+    }
+
+    /// How many messages came, were kept, were cut short, and how many connections were not framed as they should be.
+    fn counts(&self) -> PyResult<(u64, u64, u64, u64)> {
+        refuse_in_child()?;
+        let counts = self.recorded()?.counts();
+        Ok((counts.messages, counts.kept, counts.cut, counts.malformed))
+    }
+
+    /// Waits until so many messages came, or for so long; whether they did. Answers Ctrl-C.
+    fn wait(&self, py: Python<'_>, messages: u64, timeout_ns: u64) -> PyResult<bool> {
+        refuse_in_child()?;
+        let inbox = self.recorded()?;
+        let start = Instant::now();
+        let timeout = Duration::from_nanos(timeout_ns);
+        loop {
+            let left = timeout.saturating_sub(start.elapsed());
+            if py.detach(|| inbox.wait(messages, left.min(SLICE))) {
+                return Ok(true);
+            }
+            py.check_signals()?;
+            if left.is_zero() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The kept messages from that of this number on, each with the number of its connection.
+    #[pyo3(signature = (from, /))]
+    fn messages<'py>(&self, py: Python<'py>, from: usize) -> PyResult<Bound<'py, PyList>> {
+        refuse_in_child()?;
+        // Copied out first: to make an object can run any code, which must find the inbox unlocked.
+        let inbox = self.recorded()?;
+        let messages = py.detach(|| inbox.messages(from));
+        let list = PyList::empty(py);
+        for (connection, message) in messages.iter() {
+            list.append((connection, PyBytes::new(py, message)))?;
+        }
+        Ok(list)
+    }
+
+    /// Forgets all messages.
+    fn clear(&self) -> PyResult<()> {
+        refuse_in_child()?;
+        self.recorded()?.clear();
+        Ok(())
     }
 
     /// Closes the listener and every connection. Stopping twice is fine.
@@ -94,5 +196,20 @@ impl PyServer {
     /// Held for the moment of a look only, and never while waiting for anything.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recorded(&self) -> PyResult<&Inbox> {
+        self.inbox.as_deref().ok_or_else(|| FaninError::new_err("this server does not tell messages apart"))
+    }
+}
+
+impl Drop for PyServer {
+    /// In a forked child there is no thread to wait for, and the runtime's descriptors are the parent's as well: all of it
+    /// is left as it is.
+    fn drop(&mut self) {
+        if refuse_in_child().is_err() {
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(std::mem::replace(state, State::Stopped(Report::default())));
+        }
     }
 }

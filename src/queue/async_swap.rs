@@ -6,13 +6,11 @@
 //! * **When it loses**: always against `swap`; that is what it is here to show.
 //! * **Source**: the article's tokio-mutex variant.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use bytes::Buf;
 use tokio::sync::{Mutex, Notify};
 
 use super::arena::Arena;
+use super::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
 use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 

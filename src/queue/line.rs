@@ -7,12 +7,10 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 
 use super::bell::Padded;
-use super::lock;
+use super::sync::{AtomicUsize, Mutex, Ordering, fence, lock};
 use crate::error::SendError;
 
 /// The waiting senders, oldest first.
@@ -109,10 +107,10 @@ impl<'a, F: FnMut() -> Result<(), SendError>> Waiting<'a, F> {
         Self { line, attempt, ticket: None }
     }
 
-    /// Ends the wait with what came of it. A call that brought no message into the queue is handed on.
-    fn done(&mut self, called: bool, outcome: Result<(), SendError>) -> Poll<Result<(), SendError>> {
+    /// Ends the wait with what came of it, and calls the next if this one's call was not used, or others relied on it.
+    fn done(&mut self, hand_on: bool, outcome: Result<(), SendError>) -> Poll<Result<(), SendError>> {
         self.ticket = None;
-        if called && outcome.is_err() {
+        if hand_on {
             self.line.call(1);
         }
         Poll::Ready(outcome)
@@ -130,7 +128,7 @@ impl<F: FnMut() -> Result<(), SendError> + Unpin> Future for Waiting<'_, F> {
         if called || !self.line.is_forming() {
             match (self.attempt)() {
                 Err(SendError::Full) => {}
-                outcome => return self.done(called, outcome),
+                outcome => return self.done(called && outcome.is_err(), outcome),
             }
         }
         let (ticket, in_front) = self.line.join(self.ticket, cx.waker());
@@ -141,8 +139,10 @@ impl<F: FnMut() -> Result<(), SendError> + Unpin> Future for Waiting<'_, F> {
         match (self.attempt)() {
             Err(SendError::Full) => Poll::Pending,
             outcome => {
+                // Who joined behind relies on this one. A refusal leaves nothing to drain, and a call that came meanwhile
+                // was not needed: it may even be that of the room that this message has left again.
                 let called = !self.line.leave(ticket);
-                self.done(called, outcome)
+                self.done(called || outcome.is_err(), outcome)
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Every connection is a task on the server's one thread. They take turns where they wait, and after a number of reads
 //! where they never have to; so none is starved, and none needs a lock against another.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(200);
 ///
 /// What cannot be accepted for want of descriptors or memory stays in the listener's backlog, and accepting it fails again
 /// at once. So a failure is followed by a wait; connections that are open are served meanwhile.
-pub(super) async fn run(listener: Listener, shared: &Arc<Shared>) {
+pub(super) async fn run(listener: Listener, shared: &Arc<Shared>) -> Infallible {
     let mut wait = SHORTEST_WAIT;
     let mut number = 0;
     loop {

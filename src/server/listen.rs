@@ -15,6 +15,10 @@ use super::path::{SocketFile, bind, check};
 use super::stream::Stream;
 use crate::error::{Error, Result};
 
+/// How many connections may wait to be accepted, as far as the system allows it: with few, a crowd that comes at once
+/// waits for seconds until it tries again.
+const BACKLOG: i32 = 4096;
+
 /// Where a server can be reached. It is written as a URL: `tcp://127.0.0.1:9000`, `unix:///run/app.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -95,6 +99,7 @@ impl Bound {
         let addresses: Vec<_> =
             (settings.host.as_str(), settings.port).to_socket_addrs().map_err(fail("resolve"))?.collect();
         let listener = TcpListener::bind(&addresses[..]).map_err(fail("listen on"))?;
+        SockRef::from(&listener).listen(BACKLOG).map_err(fail("listen on"))?;
         listener.set_nonblocking(true).map_err(fail("listen on"))?;
         let endpoint = Endpoint::Tcp(listener.local_addr().map_err(Error::io("read the server's address"))?);
         let receive_buffer = receive_buffer(&SockRef::from(&listener), settings.receive_buffer)?;
@@ -113,6 +118,7 @@ impl Bound {
             |source| Error::Address { doing: "listen on", address: format!("unix://{}", path.display()), source };
         let listener = bind(path).map_err(fail)?;
         let file = SocketFile::of(path);
+        SockRef::from(&listener).listen(BACKLOG).map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
         let receive_buffer = receive_buffer(&SockRef::from(&listener), size)?;
         Ok(Self { endpoint: Endpoint::Unix(path.to_owned()), receive_buffer, socket: Socket::Unix(listener, file) })

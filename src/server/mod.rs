@@ -24,20 +24,17 @@ pub mod ledger;
 mod listen;
 #[cfg(unix)]
 mod path;
+pub mod proxy;
 mod receipt;
 mod report;
 mod settings;
 mod stream;
 mod throttle;
+mod worker;
 
-use std::convert::Infallible;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::{fmt, io};
-
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 pub use faults::{EchoFault, Faults, Place, Wrong};
@@ -50,15 +47,15 @@ pub use receipt::Receipt;
 use report::Counters;
 pub use report::Report;
 pub use settings::{Limits, Mode, Pause, PauseAt, Settings};
+use worker::Worker;
 
 /// A server that runs until it is stopped or dropped.
 pub struct Server {
     endpoint: Endpoint,
     receive_buffer: usize,
     shared: Arc<Shared>,
-    /// Dropped to tell the thread to end.
-    running: Option<oneshot::Sender<Infallible>>,
-    thread: Option<JoinHandle<()>>,
+    /// Its drop ends the server.
+    worker: Worker,
 }
 
 /// What the server's thread and its owner both see.
@@ -88,8 +85,7 @@ impl Server {
     /// [`Error::Address`] when the host does not resolve or none of its addresses can be listened on; [`Error::Io`] when
     /// the system gives no thread or no file descriptors. Nothing is left running then.
     pub fn start(settings: &Settings) -> Result<Self> {
-        let runtime =
-            Builder::new_current_thread().enable_all().build().map_err(Error::io("start the server's runtime"))?;
+        let runtime = worker::runtime()?;
         let bound = Bound::new(settings)?;
         let (endpoint, receive_buffer) = (bound.endpoint.clone(), bound.receive_buffer);
         let listener = {
@@ -100,9 +96,10 @@ impl Server {
         let faults = settings.faults.clone();
         let inbox = settings.recording.map(|recording| Arc::new(Inbox::new(recording)));
         let shared = Arc::new(Shared { mode, read_rate, pause, faults, limits, inbox, ..Shared::default() });
-        let (running, stopped) = oneshot::channel();
-        let thread = spawn(runtime, listener, stopped, Arc::clone(&shared))?;
-        Ok(Self { endpoint, receive_buffer, shared, running: Some(running), thread: Some(thread) })
+        let serving = Arc::clone(&shared);
+        let worker =
+            Worker::start("fanin-server", runtime, move || async move { accept::run(listener, &serving).await })?;
+        Ok(Self { endpoint, receive_buffer, shared, worker })
     }
 
     /// The address that the server listens on, with the port that was found, if any was asked for. A server on a Unix
@@ -153,20 +150,8 @@ impl Server {
     /// # Errors
     /// [`Error::Panicked`] if the server's thread did, which is a bug.
     pub fn stop(mut self) -> Result<Report> {
-        self.join().map_err(|payload| Error::panicked("server", &*payload))?;
+        self.worker.stop().map_err(|payload| Error::panicked("server", &*payload))?;
         Ok(self.report())
-    }
-
-    fn join(&mut self) -> thread::Result<()> {
-        drop(self.running.take());
-        self.thread.take().map_or(Ok(()), JoinHandle::join)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // A panic was printed by its own thread; nobody is left here to be told of it.
-        let _ = self.join();
     }
 }
 
@@ -177,25 +162,4 @@ impl fmt::Debug for Server {
             .field("mode", &self.shared.mode)
             .finish_non_exhaustive()
     }
-}
-
-/// Runs the server on a thread of its own, until `stopped` resolves.
-fn spawn(
-    runtime: Runtime,
-    listener: listen::Listener,
-    stopped: oneshot::Receiver<Infallible>,
-    shared: Arc<Shared>,
-) -> Result<JoinHandle<()>> {
-    let serve = move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = stopped => {}
-                () = accept::run(listener, &shared) => {}
-            }
-        });
-        // The runtime is dropped here, and with it every connection's task, socket and buffer.
-        drop(runtime);
-    };
-    let thread = thread::Builder::new().name("fanin-server".to_owned());
-    thread.spawn(serve).map_err(|source: io::Error| Error::Io { doing: "start the server's thread", source })
 }

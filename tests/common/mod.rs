@@ -62,6 +62,18 @@ pub fn read_out(client: &mut impl Read) -> (Vec<u8>, Ended) {
     }
 }
 
+/// Sends as much of `bytes` as the other side takes, ends the stream, and reads until the other side ends it too. A reset
+/// is told once: by the send that meets it, or else by the read.
+pub fn ship(mut client: TcpStream, bytes: &[u8]) -> (Vec<u8>, Ended) {
+    let sent = client.write_all(bytes).and_then(|()| client.shutdown(std::net::Shutdown::Write));
+    let (read, ended) = read_out(&mut client);
+    match sent {
+        Ok(()) => (read, ended),
+        Err(error) if is_reset(&error) || error.kind() == io::ErrorKind::NotConnected => (read, Ended::Reset),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// Whether an error says that the connection is gone.
 pub fn is_reset(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)

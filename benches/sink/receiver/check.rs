@@ -13,7 +13,11 @@ const DIGITS: usize = 6;
 
 /// Nanoseconds of the monotonic clock, the one that Python's `time.monotonic_ns` reads.
 pub(super) fn now() -> Outcome<u64> {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
+    nanoseconds(ClockId::CLOCK_MONOTONIC)
+}
+
+fn nanoseconds(clock: ClockId) -> Outcome<u64> {
+    let time = clock_gettime(clock)?;
     Ok(u64::try_from(time.tv_sec())? * 1_000_000_000 + u64::try_from(time.tv_nsec())?)
 }
 
@@ -73,6 +77,8 @@ pub(super) struct Check {
     last_ns: u64,
     fault: Option<String>,
     took_ns: Vec<u64>,
+    /// What the process had used when the run began.
+    cpu_ns: u64,
 }
 
 impl Check {
@@ -80,7 +86,8 @@ impl Check {
         let table = if expected.record == Record::Ring { table(&expected) } else { Vec::new() };
         let next = vec![0; expected.producers];
         let (messages, bytes, first_ns, last_ns) = (0, 0, 0, 0);
-        Self { expected, table, next, messages, bytes, first_ns, last_ns, fault: None, took_ns: Vec::new() }
+        let cpu_ns = used();
+        Self { expected, table, next, messages, bytes, first_ns, last_ns, fault: None, took_ns: Vec::new(), cpu_ns }
     }
 
     pub(super) const fn size(&self) -> usize {
@@ -156,10 +163,16 @@ impl Check {
         let mut text = format!(r#"{{"messages":{messages},"bytes":{bytes},"first_ns":{first_ns},"last_ns":{last_ns}"#);
         // `{:?}` of a text without control characters is what JSON calls a string.
         let fault = self.fault.as_ref().map_or_else(|| "null".to_owned(), |fault| format!("{:?}", plain(fault)));
-        let written = write!(text, r#","open":{open},"fault":{fault},"took_ns":[{took}]}}"#);
+        let receiver = used().saturating_sub(self.cpu_ns);
+        let written = write!(text, r#","open":{open},"fault":{fault},"receiver_ns":{receiver},"took_ns":[{took}]}}"#);
         debug_assert!(written.is_ok(), "a string takes what it is given");
         text
     }
+}
+
+/// What the process has used of the processor.
+fn used() -> u64 {
+    nanoseconds(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap_or(0)
 }
 
 fn plain(text: &str) -> String {

@@ -1,0 +1,5 @@
+//! The sink over real sockets: what is taken arrives, what is lost is told, and nobody is left waiting.
+
+mod tools;
+
+mod basics;
