@@ -45,6 +45,7 @@ PLACES = {
     "round": "The round that the run was made in; what is compared is compared within a round.",
     "position": "Its place in the round.",
     "cell": "The number of its cell in the plan.",
+    "process": "Which of a sweep's fresh processes made it; None where it was the caller's own, or an executor's.",
     "seed": "What the order of the rounds was drawn from.",
     "host": "The machine; a key of `metadata['hosts']`.",
     "load_average": "The machine's load average right before the run.",

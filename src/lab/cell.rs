@@ -28,6 +28,7 @@ pub const MOST_BUFFER: usize = 1 << 30;
 
 /// What the producers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Producers {
     /// Tasks on a multi-threaded tokio runtime.
     Tasks,
@@ -37,6 +38,7 @@ pub enum Producers {
 
 /// Where the actor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Placement {
     /// On a thread and a runtime of its own.
     Thread,
