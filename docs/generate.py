@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 # Each public name, once: the pages of the API.
 PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "runs": ("Runs and loads", "One load through one strategy, proved and measured.",
-             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop", "mix", "records",
-              "Mix", "Records", "pause", "Pause")),
+             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop", "mix", "records", "Mix",
+              "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
     "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
@@ -32,12 +32,12 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "strategies": ("Strategies", "Every queue with every write policy.", ("strategies", "Strategies", "Strategy")),
     "sink": ("Sink", "Many threads and tasks, one socket.", ("Sink", "Delivery", "Stats", "Dropped", "Reconnected")),
     "logging": ("Logging", "The sink as a handler of `logging`.", ("SinkHandler", "SyslogFormatter")),
-    "server": ("Server and proxy", "The other end of the socket, standing alone, and a bad line to it.",
+    "server": ("Server and proxy", "The other end of the socket, a bad line to it, and what arrived.",
                ("Server", "Arrivals", "Arrival", "Proxy", "LineFault")),
     "errors": ("Errors", "What fanin raises.",
-               ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "NotArrived",
-                "ArrivalTimeout", "SweepInterrupted", "MessageError", "Full", "Closed", "Disconnected", "TimedOut",
-                "AddressError", "Forked", "MissingExtra")),
+               ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "SweepInterrupted",
+                "AddressError", "MessageError", "Full", "Closed", "Disconnected", "TimedOut", "NotArrived",
+                "ArrivalTimeout", "Forked", "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}
 
@@ -45,11 +45,11 @@ PLACES = {
     "round": "The round that the run was made in; what is compared is compared within a round.",
     "position": "Its place in the round.",
     "cell": "The number of its cell in the plan.",
-    "process": "Which of a sweep's fresh processes made it; None where it was the caller's own, or an executor's.",
     "seed": "What the order of the rounds was drawn from.",
+    "process": "Which of several fresh processes made it (`confirm=`); None where that was not asked.",
     "host": "The machine; a key of `metadata['hosts']`.",
     "load_average": "The machine's load average right before the run.",
-    "cpu_pressure": "The share of the last ten seconds before the run in which something waited for a core.",
+    "cpu_pressure": "The share of the last ten seconds in which something waited for a core, right before the run.",
 }
 
 

@@ -38,14 +38,17 @@
 //! use std::time::Duration;
 //!
 //! use fanin::server::{Mode, Server, Settings};
-//! use fanin::sink::{Config, Framing, Sink};
+//! use fanin::sink::{Config, Framing, Sink, Wait};
 //!
 //! let server = Server::start(&Settings::local(Mode::Discard))?;
-//! let sink = Sink::new(Config { framing: Framing::Lines, ..Config::new(server.endpoint().to_string().parse()?) })?;
-//! sink.open().wait(Duration::from_secs(5))?;
+//! let mut config = Config::new(server.endpoint().to_string().parse()?);
+//! config.framing = Framing::Lines;
+//! let sink = Sink::new(config)?;
+//! sink.open().wait()?;
 //! sink.try_send(b"from any thread")?;
-//! let account = sink.close(Duration::from_secs(5)).wait(Duration::from_secs(6))?;
-//! # Ok::<(), fanin::Error>(())
+//! let account = sink.close(Duration::from_secs(5)).wait()?;
+//! assert_eq!(account.accepted.messages, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Features

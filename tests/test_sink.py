@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receivers import Receiver, frames, stalled, url_of, wait_for
+from receivers import Receiver, fill, frames, stalled, url_of, wait_for
 
 import fanin
 
@@ -28,19 +28,6 @@ MESSAGES = [b"", b"a", b"some more", bytes(range(11, 256)), b"x" * 70_000]
 def receiver() -> Iterator[Receiver]:
     with Receiver() as one:
         yield one
-
-
-def fill(sink: fanin.Sink, message: bytes = bytes(1024)) -> int:
-    """Sends until there is no room, and has been none for a while: the kernel's buffers are full too."""
-    sent, since = 0, time.monotonic()
-    while time.monotonic() - since < 0.3:
-        try:
-            sink.try_send(message)
-        except fanin.Full:
-            time.sleep(0.01)
-        else:
-            sent, since = sent + 1, time.monotonic()
-    return sent
 
 
 @pytest.fixture
@@ -362,7 +349,6 @@ def test_drops_are_counted_and_told(policy: Any) -> None:
     assert account.written == len(arrived) == 20_000 - account.dropped
     assert arrived == sorted(set(arrived))
     assert (arrived[-1] == 19_999) == (policy == "drop_oldest")
-    assert arrived[0] == 0
     assert sum(drop.messages for drop in told) == account.dropped
     assert sum(drop.bytes for drop in told) == account.dropped_bytes == 6 * account.dropped
 
@@ -671,7 +657,7 @@ def test_an_unclosed_sink_warns_and_still_writes(receiver: Receiver) -> None:
     sink = fanin.Sink(receiver.url).open()
     alive = weakref.ref(sink)
     sink.send(b"left behind")
-    with pytest.warns(ResourceWarning, match="unclosed <Sink tcp://127"):
+    with pytest.warns(ResourceWarning, match="unclosed <Sink tcp://127.*, open"):
         del sink
     assert alive() is None
     assert receiver.ended.wait(20)

@@ -91,10 +91,16 @@ def _event(kind: str, facts: list[Any]) -> object:
 
 
 def _call(callback: Callable[[Any], object], event: object) -> None:
-    """What it raises goes where Python reports what nobody can catch, and the next event is told all the same."""
+    """What it raises goes where Python reports what ends a thread, and the next event is told all the same."""
     try:
         callback(event)
     except BaseException as error:
-        facts = (type(error), error, error.__traceback__, "Exception ignored in a sink's callback", callback)
-        # A structure, whatever its stub says.
-        sys.unraisablehook(sys.UnraisableHookArgs(facts))  # type: ignore[misc, call-arg]
+        facts = threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+        _report(facts)
+
+
+def _report(facts: threading.ExceptHookArgs) -> None:
+    try:
+        threading.excepthook(facts)
+    except BaseException:
+        sys.__excepthook__(*sys.exc_info())

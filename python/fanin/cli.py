@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_send, cli_stats
+from . import cli_send, cli_servers, cli_stats
 
 __all__ = ["main"]
 
@@ -162,12 +162,6 @@ def _article(options: argparse.Namespace) -> int:
         for line in [*(f"wrote {path}" for path in written), *(str(warning.message) for warning in left_out)]:
             print(line, file=sys.stderr)
     return OK if answer.sweep.delivered else NOT_DELIVERED
-
-
-def _serve(options: argparse.Namespace) -> int:
-    from .serve import serve
-
-    return serve(options.mode, options.host, options.port, as_json=options.json, live=options.live)
 
 
 def _top(options: argparse.Namespace) -> int:
@@ -374,15 +368,6 @@ def _article_arguments(parser: Parser) -> None:
     _rounds(parser, None, "how often each cell is visited; default: 5, fewer for the largest bursts")
 
 
-def _serve_arguments(parser: Parser) -> None:
-    parser.add_argument("--mode", default="discard", metavar="MODE", help="discard (default) or echo")
-    parser.add_argument(
-        "--host", default="127.0.0.1", metavar="HOST", help="name or address to listen on; default: %(default)s"
-    )
-    parser.add_argument("--port", type=int, default=0, metavar="PORT", help="0, the default, takes a free one")
-    parser.add_argument("--live", action="store_true", help="draw what comes, five times a second, on a terminal")
-
-
 def _no_arguments(_: Parser) -> None:
     pass
 
@@ -404,13 +389,6 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _article_arguments,
     ),
     (
-        "serve",
-        "the article's server, until Ctrl-C or SIGTERM (both end it with code 0)",
-        "serve --mode echo --port 8080",
-        _serve,
-        _serve_arguments,
-    ),
-    (
         "top",
         "a sweep while it goes on: throughput, queue fill, batch size, waiting, drops; Ctrl-C ends it",
         "top swap/batch --producers 64 --min-seconds 5",
@@ -418,6 +396,7 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _plan_arguments,
     ),
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
+    *cli_servers.COMMANDS,
     *cli_send.COMMANDS,
     *cli_stats.COMMANDS,
 )

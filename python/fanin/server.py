@@ -273,7 +273,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _framing(framing: object, max_frame: int) -> str | None:
+def _framing(framing: Any, max_frame: int) -> str | None:
     """The word that the core takes. What a callable splits arrives in it as it comes."""
     if framing is None or callable(framing):
         return None if framing is None else "raw"

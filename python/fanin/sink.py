@@ -68,7 +68,7 @@ class Sink(_native.Sink):
         close_timeout: Seconds that `close` has when it is not told, and the exit of the interpreter.
 
     The three are called on a plain Python thread of the sink's own, while no lock is held, and may use the sink. What
-    they raise goes to `sys.unraisablehook`.
+    they raise goes to `threading.excepthook`.
 
     Raises:
         PlanError: An argument is wrong; nothing was started.
@@ -198,10 +198,11 @@ class Sink(_native.Sink):
         return self
 
     def _begin(self, timeout: float | None) -> float | None:
+        self._refuse_in_child()
         seconds = self._patience if timeout is None else _check.timeout("timeout", timeout)
         if self._closed:
             raise Closed(f"{self.target} is closed; a closed sink is not opened again")
-        if not self._opened and not self._is_foreign:
+        if not self._opened:
             self._opened = True
             if self._callbacks:
                 from ._told import tell
@@ -257,7 +258,8 @@ class Sink(_native.Sink):
         return account
 
     def _flushed_within(self, timeout: float | None) -> float | None:
-        if not self._opened and not self._is_foreign:
+        self._refuse_in_child()
+        if not self._opened:
             raise Closed(f"{self.target} is not open yet; there is nothing to flush")
         return None if timeout is None else _check.timeout("timeout", timeout)
 
@@ -269,7 +271,8 @@ class Sink(_native.Sink):
         Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does.
 
         Args:
-            timeout: Seconds for all of it; None is the sink's `close_timeout`. The first call's counts.
+            timeout: Seconds for all of it; None is the sink's `close_timeout`. A further call may bring the end nearer,
+                but does not put it off.
 
         Returns:
             The last account. A further call returns the same.
@@ -312,6 +315,8 @@ class Sink(_native.Sink):
 
     def _abandon(self) -> None:
         """Closes without waiting, for a sink that never came to be used."""
+        if self._is_foreign:
+            return
         self._closed = self._reported = True
         _exits.forget(self)
         self._closing(0)
@@ -323,8 +328,9 @@ class Sink(_native.Sink):
 
     def __del__(self) -> None:
         if self._opened and not self._closed and not self._is_foreign:
+            shown = repr(self)
             _exits.orphan(*self._at_exit())
-            warnings.warn(f"unclosed {self!r}; what it took is still written", ResourceWarning, 2, self)
+            warnings.warn(f"unclosed {shown}; what it took is still written", ResourceWarning, 2, self)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -387,6 +393,7 @@ class _Closing:
     account: Delivery | None
 
     def __enter__(self) -> Self:
+        self.sink._refuse_in_child()
         self.sink._closed = True
         return self
 

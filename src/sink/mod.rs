@@ -12,6 +12,9 @@ mod event;
 mod failure;
 mod handles;
 mod message;
+#[cfg(fanin_loom)]
+#[doc(hidden)]
+pub mod model;
 mod patience;
 mod sending;
 mod session;
@@ -132,9 +135,8 @@ impl Sink {
         config.validate()?;
         let sink = Self::with(config, None);
         sink.core.open();
-        let core = Arc::clone(&sink.core);
+        let guard = thread::Abandoned(Arc::clone(&sink.core));
         let actor = async move {
-            let guard = thread::Abandoned(core);
             let ending = drive::live(&guard.0, connect).await;
             guard.0.end(ending);
         };
@@ -187,8 +189,8 @@ impl Sink {
     }
 
     /// Takes no more, and wakes all senders that wait; writes what was taken, ends the stream, and reads to its end, all
-    /// within `timeout`, after which what is left stays in the account as unsent. The first call's timeout counts; a
-    /// second call waits for the same end. A sink that was never opened is closed at once.
+    /// within `timeout`, after which what is left stays in the account as unsent. A second
+    /// call waits for the same end, which it may bring nearer, but not put off. A sink that was never opened is closed at once.
     pub fn close(&self, timeout: Duration) -> Closing {
         self.core.close(timeout);
         Closing::new(Arc::clone(&self.core))

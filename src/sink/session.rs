@@ -74,10 +74,10 @@ impl Life {
         }
     }
 
-    /// Notes that the sink is to close, and from when on the time for that runs.
+    /// Notes that the sink is to close, and from when on the time for that runs. A further call may shorten it.
     pub(super) fn note_closing(&mut self, timeout: Option<Duration>) {
         if let Some(timeout) = timeout
-            && !self.is_closing
+            && (!self.is_closing || self.closing.lasts_longer_than(timeout))
         {
             self.is_closing = true;
             self.closing = Patience::new(Some(timeout));

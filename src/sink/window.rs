@@ -217,14 +217,16 @@ impl Window {
                 return Err(WrongEcho { offset: self.answered, expected: None, found });
             };
             let length = expected.len().min(bytes.len());
-            if expected[..length] != bytes[..length] {
-                return Err(self.wrong(bytes));
-            }
-            self.echoed += length as u64;
-            self.answered += length as u64;
-            bytes = &bytes[length..];
+            let wrong = if expected[..length] == bytes[..length] { None } else { Some(first_wrong(expected, bytes)) };
+            let right = wrong.map_or(length, |(right, ..)| right);
+            self.echoed += right as u64;
+            self.answered += right as u64;
+            bytes = &bytes[right..];
             let acked = self.release(self.echoed);
             self.moves.acked += acked;
+            if let Some((_, expected, found)) = wrong {
+                return Err(WrongEcho { offset: self.answered, expected: Some(expected), found });
+            }
         }
         Ok(())
     }
@@ -235,16 +237,6 @@ impl Window {
         let held = self.held.iter().find(|held| held.end() > self.echoed).filter(|_| owed > 0)?;
         let part = held.segment.part(held.offset(self.echoed));
         Some(&part[..part.len().min(owed)])
-    }
-
-    fn wrong(&self, bytes: &[u8]) -> WrongEcho {
-        let expected = self.expected().unwrap_or_default();
-        let same = expected.iter().zip(bytes).take_while(|(expected, found)| expected == found).count();
-        WrongEcho {
-            offset: self.answered + same as u64,
-            expected: expected.get(same).copied(),
-            found: bytes.get(same).copied().unwrap_or_default(),
-        }
     }
 
     /// Gives back the frames that end at `place` or before, and measures them.
@@ -317,6 +309,12 @@ impl Window {
     pub(super) fn moves(&mut self) -> Moves {
         std::mem::take(&mut self.moves)
     }
+}
+
+/// How many bytes are right before the first that is wrong, which should be the one and is the other.
+fn first_wrong(expected: &[u8], found: &[u8]) -> (usize, u8, u8) {
+    let mut pairs = expected.iter().zip(found).enumerate();
+    pairs.find(|(_, (expected, found))| expected != found).map_or((0, 0, 0), |(at, pair)| (at, *pair.0, *pair.1))
 }
 
 #[cfg(test)]

@@ -127,6 +127,8 @@ struct Pair {
     framing: Framing,
     resend: bool,
     sent: usize,
+    /// The room that the frames in the window take.
+    room: usize,
 }
 
 impl Pair {
@@ -141,6 +143,7 @@ impl Pair {
             framing,
             resend: resend && confirms,
             sent: 0,
+            room: 0,
         }
     }
 
@@ -160,6 +163,7 @@ impl Pair {
                 self.model.gone.dropped += Tally::one(*length);
             } else {
                 self.model.room += bytes.len().max(4);
+                self.room += bytes.len().max(4);
                 self.model.frames.push_back(Frame { bytes, message: *length, doubted: false });
             }
         }
@@ -205,6 +209,7 @@ impl Pair {
         let moves = self.window.moves();
         self.account.write(moves.fresh, moves.again);
         self.account.acknowledge(moves.acked);
+        self.room -= moves.room;
         moves.used.into_iter().for_each(|segment| self.chain.put_back(segment));
     }
 
@@ -230,6 +235,7 @@ proptest! {
                 ..pair.model.delivery()
             }, "after {:?}", step);
             prop_assert!(pair.account.delivery().is_even());
+            prop_assert_eq!(pair.room, pair.model.room);
             prop_assert_eq!(pair.unwritten(), &pair.model.stream()[pair.model.written..]);
             prop_assert_eq!(pair.window.front().is_none(), pair.model.frames.is_empty());
             prop_assert_eq!(pair.window.is_owed(), confirms && pair.model.echoed < pair.model.written);

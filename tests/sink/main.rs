@@ -3,3 +3,7 @@
 mod tools;
 
 mod basics;
+mod echoes;
+mod losses;
+mod policies;
+mod tls;

@@ -58,6 +58,13 @@ pub(crate) fn opened(config: Config) -> Sink {
     sink
 }
 
+/// A sink over a connection that may be lost before anybody looks.
+pub(crate) fn opened_or_lost(config: Config) -> Sink {
+    let sink = Sink::new(config).unwrap();
+    let _ = within(sink.open());
+    sink
+}
+
 /// Reads one connection to its end.
 pub(crate) fn read_one(listener: &TcpListener) -> Vec<u8> {
     let (mut stream, _) = listener.accept().unwrap();
