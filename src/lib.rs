@@ -34,6 +34,9 @@
 //! ```
 //!
 //! # Ship one
+//! A [`sink`] is queue, actor and life cycle in one: threads and tasks send, and its account says what has become of every
+//! message.
+//!
 //! ```
 //! use std::time::Duration;
 //!
@@ -65,7 +68,7 @@
 //! reported may get more fields as well. No type of pyo3 is in the public interface, with any feature.
 //!
 //! # Rooms
-//! Who may know whom, left to right: `error, message ← queue ← actor ← sink, lab ← python`, and `server` stands on `message`
+//! Who may know whom, left to right: `error, message ← queue ← actor ← lab, sink ← python`, and `server` stands on `message`
 //! alone. The feature `python` adds the border to Python and nothing else; without it there is no pyo3 in the graph.
 
 pub mod actor;

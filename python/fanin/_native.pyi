@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self, final
 
 from _typeshed import ReadableBuffer as Buffer
+from typing_extensions import disjoint_base
 
 from .delivery import Delivery, Stats
 
@@ -77,6 +78,7 @@ class Proxy:
     def report(self) -> dict[str, Any]: ...
     def stop(self) -> None: ...
 
+@disjoint_base
 class Sink:
     def __new__(cls, settings: dict[str, Any], socket: int | None = None) -> Self: ...
     def send(self, data: Buffer, /, timeout: float | None = None) -> None: ...

@@ -52,17 +52,17 @@ def _plot(options: Namespace) -> int:
 
 def _draw(options: Namespace, sweep: Sweep, axes: Any) -> None:
     if options.kind == "lines":
-        sweep.plot(options.metric, ax=axes)
+        sweep.plot(options.metric, x=options.x, by=options.by, ax=axes)
     elif options.kind == "ratio":
-        sweep.plot_ratio(options.over, metric=options.metric, ax=axes)
+        sweep.plot_ratio(options.over, metric=options.metric, x=options.x, ax=axes)
     elif options.kind == "causes":
-        sweep.explain(metric=options.metric).plot(ax=axes)
+        sweep.explain(metric=options.metric).plot(x=options.x, ax=axes)
     elif options.kind == "regimes":
-        sweep.plot_regimes(options.metric, ax=axes)
+        sweep.plot_regimes(options.metric, x=options.x, ax=axes)
     elif options.kind == "latency":
-        sweep.plot_latency(ax=axes)
+        sweep.plot_latency(by=options.by, ax=axes)
     else:
-        sweep.plot_backlog(ax=axes)
+        sweep.plot_backlog(by=options.by, ax=axes)
 
 
 def _load(path: str) -> Sweep:
@@ -98,6 +98,8 @@ def _explain_arguments(parser: ArgumentParser) -> None:
 def _plot_arguments(parser: ArgumentParser) -> None:
     _file(parser)
     parser.add_argument("--kind", choices=KINDS, default=KINDS[0], help="default: %(default)s")
+    parser.add_argument("--x", default="producers", metavar="COLUMN", help="along the axis; default: %(default)s")
+    parser.add_argument("--by", default="strategy", metavar="COLUMN", help="a line a value; default: %(default)s")
     parser.add_argument("--out", required=True, metavar="PNG", help="where to write the picture")
 
 

@@ -88,14 +88,12 @@ impl Framing {
 
     /// How long the message in a frame of this length is.
     pub(crate) fn message_length(self, frame: usize) -> usize {
-        match self.fixed_overhead() {
-            Some(overhead) => frame - overhead,
-            None => {
-                // The digits of the message's length, not of the frame's; the two differ by one digit at most.
-                let guess = frame - 1 - digits(frame);
-                if self.frame_length(guess) == frame { guess } else { guess + 1 }
-            }
+        if let Some(overhead) = self.fixed_overhead() {
+            return frame - overhead;
         }
+        // The digits of the message's length, not of the frame's; the two differ by one digit at most.
+        let guess = frame - 1 - digits(frame);
+        if self.frame_length(guess) == frame { guess } else { guess + 1 }
     }
 
     /// The frame of a message of this length, without the message.

@@ -23,6 +23,7 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 static HOME: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn count_in_child() {
+    // Relaxed: the child has one thread, and nothing else is handed over by it.
     FORKS.fetch_add(1, Ordering::Relaxed);
     super::life::forget_the_absent();
 }
@@ -31,6 +32,7 @@ extern "C" fn count_in_child() {
 pub(super) fn remember() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // Relaxed: `Once` orders it before every load.
         HOME.store(process::id(), Ordering::Relaxed);
         // SAFETY: the handler touches atomics, which is all that a child of a process with threads may do. The module
         // stays loaded for as long as the process lives: Python never unloads an extension.

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use socket2::SockRef;
 
 use super::Settings;
-#[cfg(unix)]
-use super::path::{SocketFile, bind, check};
 use super::stream::Stream;
+#[cfg(unix)]
+use super::unix::{self, SocketFile};
 use crate::error::{Error, Result};
 
 /// How many connections may wait to be accepted, as far as the system allows it: with few, a crowd that comes at once
@@ -107,22 +107,18 @@ impl Bound {
         Ok(Self { endpoint, receive_buffer, socket: Socket::Tcp(listener) })
     }
 
-    #[cfg(not(unix))]
-    fn unix(path: &Path, _: Option<usize>) -> Result<Self> {
-        Err(Error::argument("path", path.display(), "there are no sockets in the file system here; allowed is None"))
-    }
-
     #[cfg(unix)]
     fn unix(path: &Path, size: Option<usize>) -> Result<Self> {
-        check(path)?;
-        let fail =
-            |source| Error::Address { doing: "listen on", address: format!("unix://{}", path.display()), source };
-        let listener = bind(path).map_err(fail)?;
-        let file = SocketFile::of(path);
-        SockRef::from(&listener).listen(BACKLOG).map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
+        let (listener, file) = unix::listen(path)?;
+        SockRef::from(&listener).listen(BACKLOG).map_err(Error::io("listen on a path"))?;
+        listener.set_nonblocking(true).map_err(Error::io("listen on a path"))?;
         let receive_buffer = receive_buffer(&SockRef::from(&listener), size)?;
         Ok(Self { endpoint: Endpoint::Unix(path.to_owned()), receive_buffer, socket: Socket::Unix(listener, file) })
+    }
+
+    #[cfg(not(unix))]
+    fn unix(path: &Path, _: Option<usize>) -> Result<Self> {
+        Err(Error::argument("path", path.display(), "allowed is none: this system has no Unix sockets"))
     }
 }
 

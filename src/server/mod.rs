@@ -22,14 +22,14 @@ mod faults;
 mod inbox;
 pub mod ledger;
 mod listen;
-#[cfg(unix)]
-mod path;
 pub mod proxy;
 mod receipt;
 mod report;
 mod settings;
 mod stream;
 mod throttle;
+#[cfg(unix)]
+mod unix;
 mod worker;
 
 use std::fmt;

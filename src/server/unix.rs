@@ -1,4 +1,4 @@
-//! Sockets in the file system, on systems that have them: which paths can be, and who removes the file.
+//! Listening on a path: which paths a socket can have, and what may be in the way.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -18,12 +18,6 @@ pub(super) struct SocketFile {
     identity: Option<(u64, u64)>,
 }
 
-impl SocketFile {
-    pub(super) fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), identity: identity(path) }
-    }
-}
-
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.identity.is_some() && identity(&self.path) == self.identity {
@@ -33,8 +27,16 @@ impl Drop for SocketFile {
     }
 }
 
+/// Listens on a path. A socket that nobody listens on any more is left over, and replaced; nothing else is.
+pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile)> {
+    check(path)?;
+    let fail = |source| Error::Address { doing: "listen on", address: format!("unix://{}", path.display()), source };
+    let listener = bind(path).map_err(fail)?;
+    Ok((listener, SocketFile { path: path.to_owned(), identity: identity(path) }))
+}
+
 /// Paths that no socket can have are told apart from those that the system refuses.
-pub(super) fn check(path: &Path) -> Result<()> {
+fn check(path: &Path) -> Result<()> {
     let (bytes, shown) = (path.as_os_str().as_bytes(), path.display());
     if bytes.is_empty() || bytes.contains(&0) || bytes.starts_with(b"@") {
         return Err(Error::argument("path", shown, "allowed are paths in the file system; no abstract names"));
@@ -46,8 +48,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Listens on a path. A socket that nobody listens on any more is left over, and removed; nothing else is.
-pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
+fn bind(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
             std::fs::remove_file(path)?;
