@@ -175,6 +175,11 @@ docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warnin
 	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@$(PYTHON) scripts/check_docs.py docs/_build/html
 
+.PHONY: test-browser
+test-browser: $(BUILT) $(VENV)/.docs ## the live view in a JupyterLab in headless Chromium (FANIN_PICTURES=docs/how-to retakes)
+	$(call say,test-browser: tests/browser)
+	@$(PYTHON) -m pytest tests/browser
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 .PHONY: notebooks
