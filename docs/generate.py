@@ -24,6 +24,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
               "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
+    "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
     "statistics": ("Statistics", "What the numbers of a sweep allow to say.",
                    ("Comparison", "Explanation", "Scaling", "doctor", "Checkup")),
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
@@ -148,7 +149,7 @@ def spelled(action: argparse.Action) -> list[str]:
 def said(action: argparse.Action) -> str:
     """Its help, with what it leaves to argparse filled in."""
     text = (action.help or "") % {"default": action.default, "prog": "fanin"}
-    choices = f" One of {', '.join(map(str, action.choices))}." if action.choices else ""
+    choices = f"; one of {', '.join(map(str, action.choices))}" if action.choices else ""
     return escape(text + choices)
 
 

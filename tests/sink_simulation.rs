@@ -3,6 +3,8 @@
 //!
 //! `FANIN_SEED=17 cargo test --test sink_simulation` replays one seed; `FANIN_SEEDS=500000` runs so many.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -60,6 +62,8 @@ struct Dial {
 }
 
 impl Connect for Dial {
+    const GATHERS: bool = false;
+
     type Wire = Stream<Bites>;
 
     async fn connect(&mut self) -> Result<Self::Wire> {
@@ -227,11 +231,11 @@ fn simulate(seed: u64) -> Hardship {
     let (messages, bite) = (1 + random.below(200), 20 + random.below(300) as usize);
     let pauses = (0..random.below(4)).map(|_| random.below(messages)).collect();
     let faults = faults(&mut random);
-    let (seen, outcome) = (Seen::default(), Arc::new(Mutex::new(None)));
-    let record = Arc::clone(&seen);
+    let (record, outcome) = (Seen::default(), Arc::new(Mutex::new(None)));
+    let kept = Arc::clone(&record);
     sim.host("server", move || {
-        let seen = Arc::clone(&record);
-        async move { Ok(serve(seen, echoes).await?) }
+        let record = Arc::clone(&kept);
+        async move { Ok(serve(record, echoes).await?) }
     });
     let told = Arc::clone(&outcome);
     sim.client("client", async move {
@@ -251,7 +255,9 @@ fn simulate(seed: u64) -> Hardship {
         }
         // What is past the last fault is mended, also where two of them overlapped.
         if tick == 300 {
-            [Fault::Partition, Fault::Hold, Fault::Crash].into_iter().for_each(|fault| mend(&mut sim, fault));
+            for fault in [Fault::Partition, Fault::Hold, Fault::Crash] {
+                mend(&mut sim, fault);
+            }
         }
         is_done = is_done || sim.step().expect("it does not finish");
         if is_done {
@@ -259,16 +265,16 @@ fn simulate(seed: u64) -> Hardship {
         }
     }
     let (outcome, stats) = outcome.lock().unwrap().take().expect("the producer has ended");
-    let seen = seen.lock().unwrap();
-    let came: usize = seen.iter().map(|stream| numbers(stream).0.len()).sum();
-    check(reconnect, messages, outcome, &seen);
+    let record = record.lock().unwrap();
+    let came: usize = record.iter().map(|stream| numbers(stream).0.len()).sum();
+    check(reconnect, messages, outcome, &record);
     Hardship {
         losses: stats.losses,
         failed_attempts: stats.failed_attempts,
         waits: stats.waits,
         in_doubt: stats.delivery.in_doubt.messages,
         doubles: if reconnect == Reconnect::AtLeastOnce { came as u64 - messages } else { 0 },
-        cut: seen.iter().filter(|stream| numbers(stream).1 > 0).count() as u64,
+        cut: record.iter().filter(|stream| numbers(stream).1 > 0).count() as u64,
     }
 }
 

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,6 @@ def run(make: Make) -> Run:
             return runner.run(main)
 
     return run_it
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as one:
-        yield one
 
 
 @asynccontextmanager
@@ -118,6 +112,22 @@ def test_it_is_a_coroutine_to_everybody(receiver: Receiver, run: Run) -> None:
 
     run(main())
     assert sorted(map(int, arrived(receiver))) == list(range(13))
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="this Python has no eager tasks")
+def test_an_eager_task_is_done_when_it_is_made(receiver: Receiver) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        async with fanin.Sink(receiver.url, framing="lines") as sink:
+            assert asyncio.create_task(sink.send_async(b"eager")).done()
+        async with crowded(receiver) as sink:
+            task = asyncio.create_task(sink.send_async(b"waits"))
+            assert not task.done()
+            receiver.reading.set()
+            await task
+
+    asyncio.run(main())
+    assert arrived(receiver) == [b"eager", b"waits"]
 
 
 def test_nothing_is_taken_before_it_is_awaited(receiver: Receiver) -> None:

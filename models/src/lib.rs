@@ -25,5 +25,35 @@ pub mod message {
     pub use crate::framing::{self, Framing};
 }
 
+/// The sink's lock, and what callers and the actor do under it; without the actor's sockets and timers.
+#[allow(dead_code, unused_imports, missing_docs, reason = "what only the whole sink uses of it")]
+#[path = "../../src/sink"]
+pub mod sink {
+    mod account;
+    mod choices;
+    mod config;
+    mod core;
+    mod delivery;
+    mod event;
+    mod failure;
+    mod handles;
+    mod message;
+    #[path = "../../models/src/sink_model.rs"]
+    mod model;
+    mod sending;
+    mod state;
+    mod stats;
+    mod target;
+    mod window;
+
+    pub use choices::{Confirm, Full, Reconnect};
+    pub use config::{Backoff, Config, Tls};
+    pub use delivery::{Delivery, Tally};
+    pub use failure::{Failure, FailureKind};
+    pub use message::Message;
+    pub use model::{Actor, Callers, open};
+    pub use target::Target;
+}
+
 #[cfg(any(fanin_loom, fanin_shuttle))]
 pub mod scenarios;

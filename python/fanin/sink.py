@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from types import TracebackType
@@ -15,11 +16,13 @@ from .errors import AddressError, Closed, Disconnected, FaninError, TimedOut
 
 if TYPE_CHECKING:
     import socket
-    import threading
 
     from ._told import Dropped, Reconnected
 
 __all__ = ["Sink"]
+
+# Of threads that open one sink at once, one begins. A signal handler may come in between.
+_beginning = threading.RLock()
 
 
 class Sink(_native.Sink):
@@ -202,14 +205,18 @@ class Sink(_native.Sink):
         seconds = self._patience if timeout is None else _check.timeout("timeout", timeout)
         if self._closed:
             raise Closed(f"{self.target} is closed; a closed sink is not opened again")
-        if not self._opened:
-            self._opened = True
-            if self._callbacks:
-                from ._told import tell
-
-                self._told = tell(self._events(), self._callbacks)
-            _exits.remember(self)
+        with _beginning:
+            if not self._opened:
+                self._opened = True
+                self._listen()
+                _exits.remember(self)
         return seconds
+
+    def _listen(self) -> None:
+        if self._callbacks:
+            from ._told import tell
+
+            self._told = tell(self._events(), self._callbacks)
 
     def __enter__(self) -> Self:
         try:
@@ -409,11 +416,8 @@ class _Closing:
 
 def _join(told: threading.Thread | None) -> None:
     """Lets the callbacks come to their end, unless one of them is calling."""
-    if told is not None and told.is_alive():
-        from threading import current_thread
-
-        if told is not current_thread():
-            told.join(_exits.LAST_SECONDS)
+    if told is not None and told is not threading.current_thread():
+        told.join(_exits.LAST_SECONDS)
 
 
 def _tell_beside(error: BaseException | None, lost: FaninError) -> None:

@@ -12,7 +12,9 @@ use std::task::{Context, Poll, ready};
 use nix::libc::MSG_NOSIGNAL;
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// Where there is no such signal, there is no such flag.
 #[cfg(not(unix))]
@@ -62,7 +64,7 @@ pub trait Wire: Send + Sync {
 }
 
 /// One system call that writes the pieces.
-pub(super) fn send_pieces(socket: SockRef<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+fn send_pieces(socket: &SockRef<'_>, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     match pieces {
         [piece] => socket.send_with_flags(piece, MSG_NOSIGNAL),
         pieces => socket.send_vectored_with_flags(pieces, MSG_NOSIGNAL),
@@ -75,7 +77,7 @@ macro_rules! sockets {
             fn poll_send(&self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 loop {
                     ready!(self.poll_write_ready(cx))?;
-                    match self.try_io(Interest::WRITABLE, || send_pieces(SockRef::from(self), pieces)) {
+                    match self.try_io(Interest::WRITABLE, || send_pieces(&SockRef::from(self), pieces)) {
                         Err(error) if is_no_answer(&error) => {}
                         done => return Poll::Ready(done),
                     }
@@ -99,7 +101,9 @@ macro_rules! sockets {
     )*};
 }
 
-sockets!(TcpStream, UnixStream);
+sockets!(TcpStream);
+#[cfg(unix)]
+sockets!(UnixStream);
 
 /// Whether a call has to be made again, now or when the socket is ready.
 fn is_no_answer(error: &io::Error) -> bool {

@@ -33,6 +33,7 @@ pub const MOST_RECORDED: usize = 64 << 20;
 
 /// What messages hold, where they differ in size.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Contents {
     /// Sizes in bytes, each with its weight.
     Mix(Arc<[(usize, f64)]>),

@@ -7,7 +7,7 @@
 //! | `length` | the length as a big-endian `u32`, then the bytes | longer than 4 GiB |
 //! | `rfc6587` | the length in decimal digits, a space, then the bytes: octet counting, as syslog has it | |
 //!
-//! A frame says its own length only once: [`Frame`] has what stands before and behind the bytes, and the [`Decoder`] takes
+//! A frame says its own length only once: `Frame` has what stands before and behind the bytes, and the [`Decoder`] takes
 //! a stream apart. Both are plain functions of bytes.
 
 use std::str::FromStr;
@@ -88,14 +88,12 @@ impl Framing {
 
     /// How long the message in a frame of this length is.
     pub(crate) fn message_length(self, frame: usize) -> usize {
-        match self.fixed_overhead() {
-            Some(overhead) => frame - overhead,
-            None => {
-                // The digits of the message's length, not of the frame's; the two differ by one digit at most.
-                let guess = frame - 1 - digits(frame);
-                if self.frame_length(guess) == frame { guess } else { guess + 1 }
-            }
+        if let Some(overhead) = self.fixed_overhead() {
+            return frame - overhead;
         }
+        // The digits of the message's length, not of the frame's; the two differ by one digit at most.
+        let guess = frame - 1 - digits(frame);
+        if self.frame_length(guess) == frame { guess } else { guess + 1 }
     }
 
     /// The frame of a message of this length, without the message.

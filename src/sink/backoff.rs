@@ -71,7 +71,9 @@ mod tests {
     #[test]
     fn they_begin_anew() {
         let mut waits = Waits::new(Backoff::default());
-        (0..9).for_each(|_| drop(waits.next()));
+        for _ in 0..9 {
+            waits.next();
+        }
         waits.restart();
         assert!(waits.next() <= Duration::from_millis(100));
     }

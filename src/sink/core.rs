@@ -202,10 +202,10 @@ impl Core {
     /// Enters what the actor has done, and lends it what it wants. When it wants something and there is nothing, it is
     /// asleep: the next message wakes `waker`. So does a change of phase, always. Says how long it has to close.
     pub(super) fn turn(&self, turn: &mut Turn, waker: &Waker) -> Option<Duration> {
-        let mut wakes = Wakes::default();
+        let mut woken = Wakes::default();
         let mut state = self.lock();
         remember(&mut state.actor, waker);
-        state.settle(&mut turn.moves, &mut wakes);
+        state.settle(&mut turn.moves, &mut woken);
         state.note_done(&turn.done);
         state.lent = turn.front;
         if turn.wants > 0 {
@@ -216,10 +216,10 @@ impl Core {
         if let Some(first) = turn.lent.first() {
             state.lent.get_or_insert(first.number(first.gone()));
         }
-        state.wake_flushed(&mut wakes);
+        state.wake_flushed(&mut woken);
         let closing = if let Phase::Closing(timeout) = state.phase { Some(timeout) } else { None };
         drop(state);
-        wakes.wake();
+        woken.wake();
         closing
     }
 

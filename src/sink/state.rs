@@ -311,7 +311,9 @@ impl State {
             self.note_high_water();
             self.room.release(0, moves.room, &mut wakes.0);
         }
-        moves.used.into_iter().for_each(|segment| self.chain.put_back(segment));
+        for segment in moves.used {
+            self.chain.put_back(segment);
+        }
     }
 
     /// Wakes those whose frames have left.

@@ -69,7 +69,9 @@ impl Model {
         self.gone.in_doubt += self.gone.written;
         self.gone.written = Tally::default();
         if resend {
-            self.frames.iter_mut().take(begun).for_each(|frame| frame.doubted = true);
+            for frame in self.frames.iter_mut().take(begun) {
+                frame.doubted = true;
+            }
         } else {
             for _ in 0..begun {
                 let tally = self.pop();
@@ -173,7 +175,9 @@ impl Pair {
         }
         let mut taken = Vec::new();
         self.chain.take(usize::MAX, &mut taken);
-        taken.into_iter().for_each(|segment| self.window.admit(segment));
+        for segment in taken {
+            self.window.admit(segment);
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -210,7 +214,9 @@ impl Pair {
         self.account.write(moves.fresh, moves.again);
         self.account.acknowledge(moves.acked);
         self.room -= moves.room;
-        moves.used.into_iter().for_each(|segment| self.chain.put_back(segment));
+        for segment in moves.used {
+            self.chain.put_back(segment);
+        }
     }
 
     fn unwritten(&self) -> Vec<u8> {
@@ -246,10 +252,14 @@ proptest! {
 fn echoing(messages: &[&[u8]]) -> Window {
     let scale = Scale { framing: Framing::Lines, least: 4 };
     let (mut chain, mut window) = (Chain::new(scale, 1 << 20), Window::new(scale, true));
-    messages.iter().for_each(|message| chain.push(message.len() + 1, message));
+    for message in messages {
+        chain.push(message.len() + 1, message);
+    }
     let mut taken = Vec::new();
     let length = chain.take(usize::MAX, &mut taken);
-    taken.into_iter().for_each(|segment| window.admit(segment));
+    for segment in taken {
+        window.admit(segment);
+    }
     window.wrote(length);
     window
 }
@@ -272,9 +282,13 @@ fn small_takes_do_not_hold_blocks() {
         chain.push(11, format!("{turn:010}").as_bytes());
         let mut taken = Vec::new();
         let length = chain.take(usize::MAX, &mut taken);
-        taken.into_iter().for_each(|segment| window.admit(segment));
+        for segment in taken {
+            window.admit(segment);
+        }
         window.wrote(length);
-        window.moves().used.into_iter().for_each(|segment| chain.put_back(segment));
+        for segment in window.moves().used {
+            chain.put_back(segment);
+        }
     }
     assert!(window.memory() < 110_000 + 40_000 + 3 * 64 * 1024, "{}", window.memory());
     assert!(chain.memory() < 3 * 64 * 1024);

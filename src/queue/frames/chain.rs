@@ -267,7 +267,7 @@ mod tests {
         let mut chain = chain(Framing::Length);
         for _ in 0..100 {
             push(&mut chain, b"small");
-            push(&mut chain, &[0; 20_000]);
+            push(&mut chain, &vec![0; 20_000]);
         }
         assert!(chain.memory() < 100 * 20_000 + 3 * BLOCK, "{}", chain.memory());
     }
@@ -280,7 +280,9 @@ mod tests {
         }
         let mut taken = Vec::new();
         chain.take(usize::MAX, &mut taken);
-        taken.into_iter().for_each(|segment| chain.put_back(segment));
+        for segment in taken {
+            chain.put_back(segment);
+        }
         assert!(chain.has_surplus() && chain.memory() > 9_000_000);
         drop(chain.surplus());
         assert!(!chain.has_surplus() && chain.memory() < 10 * BLOCK, "{}", chain.memory());

@@ -184,7 +184,7 @@ impl Segment {
         if block.bytes.len() * 4 > block.bytes.capacity() {
             return None;
         }
-        let small = Block { bytes: block.bytes.to_vec(), ends: block.ends.clone() };
+        let small = Block { bytes: block.bytes.clone(), ends: block.ends.clone() };
         Some(std::mem::replace(block, small))
     }
 
@@ -229,9 +229,8 @@ impl Segment {
     /// Where a frame begins; behind the last, where that ends.
     pub(crate) fn start(&self, frame: usize) -> usize {
         match &self.body {
-            Body::Block(_) if frame == 0 => 0,
+            _ if frame == 0 => 0,
             Body::Block(block) => block.ends[frame - 1] as usize,
-            Body::Large { .. } if frame == 0 => 0,
             Body::Large { .. } => self.len(),
         }
     }

@@ -1,17 +1,58 @@
-//! The actor's side of the lock without a socket, a clock or a runtime: what the models in `tests/loom_sink.rs` drive.
+//! Both sides of the sink's lock, without a socket, a clock or a runtime: what `tests/loom_sink.rs` drives.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::config::Config;
 use super::core::{Core, Turn};
+use super::delivery::Delivery;
 use super::failure::FailureKind;
+use super::handles::Flushing;
+use super::sending::Sending;
 use super::state::Ending;
+use super::target::Target;
 use super::window::Window;
-use super::{Sink, Target};
-use crate::error::Error;
+use crate::error::{Error, SendError};
 use crate::queue::frames::Measure;
+
+/// The callers' side.
+#[derive(Clone, Debug)]
+pub struct Callers(Arc<Core>);
+
+impl Callers {
+    /// As the sink's.
+    ///
+    /// # Errors
+    /// As the sink's.
+    pub fn try_send(&self, message: &[u8]) -> Result<(), SendError> {
+        self.0.try_send(message)
+    }
+
+    /// As the sink's.
+    pub fn send(&self, message: &'static [u8]) -> Sending<&'static [u8]> {
+        Sending::new(Arc::clone(&self.0), message)
+    }
+
+    /// As the sink's.
+    pub fn flush(&self) -> Flushing {
+        Flushing::new(Arc::clone(&self.0))
+    }
+
+    /// As the sink's, without waiting.
+    #[must_use]
+    pub fn close(&self) -> Delivery {
+        self.0.close(Duration::ZERO);
+        self.delivery()
+    }
+
+    /// As the sink's.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.0.delivery()
+    }
+}
 
 /// An actor whose wire takes everything at once.
 #[derive(Debug)]
@@ -22,14 +63,13 @@ pub struct Actor {
 
 /// A sink that is open, and its actor.
 #[must_use]
-pub fn open(capacity: usize) -> (Sink, Actor) {
+pub fn open(capacity: usize) -> (Callers, Actor) {
     let mut config = Config::new(Target::Unix("model".into()));
     config.capacity = capacity;
-    let sink = Sink::with(config, None);
-    sink.core.open();
-    let core = Arc::clone(&sink.core);
+    let core = Arc::new(Core::new(config));
+    core.open();
     let window = Window::new(core.scale(), core.confirms());
-    (sink, Actor { core, window })
+    (Callers(Arc::clone(&core)), Actor { core, window })
 }
 
 impl Actor {

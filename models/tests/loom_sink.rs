@@ -1,17 +1,13 @@
-//! Every interleaving, at preemption bound 2, of callers and the actor at a sink's lock:
-//! `RUSTFLAGS='--cfg fanin_loom' cargo test --release --test loom_sink`.
+//! Every interleaving, at preemption bound 2, of callers and the actor at a sink's lock: `make loom`.
 //!
 //! A model fails on a deadlock (a wake-up that is lost) and on what it asserts: that nobody is left waiting, and that the
 //! account is even, at the end and at every look in between.
-#![cfg(fanin_loom)]
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use fanin::SendError;
-use fanin::sink::model::{Actor, open};
-use fanin::sink::{Delivery, Sink};
+use fanin_models::error::SendError;
+use fanin_models::sink::{Actor, Callers, Delivery, open};
 use loom::future::block_on;
 use loom::thread;
 
@@ -22,7 +18,7 @@ fn model(body: impl Fn() + Sync + Send + 'static) {
 }
 
 /// Sends messages of four bytes from a thread of its own; how many were taken.
-fn produce(sink: &Sink, count: usize) -> thread::JoinHandle<u64> {
+fn produce(sink: &Callers, count: usize) -> thread::JoinHandle<u64> {
     let sink = sink.clone();
     thread::spawn(move || (0..count).take_while(|_| block_on(sink.send(b"abcd")).is_ok()).count() as u64)
 }
@@ -32,11 +28,6 @@ fn carry(mut actor: Actor) {
     while block_on(actor.lend()) {
         actor.write();
     }
-}
-
-fn close(sink: &Sink) -> Delivery {
-    drop(sink.close(Duration::ZERO));
-    sink.delivery()
 }
 
 fn assert_even(delivery: Delivery) {
@@ -50,7 +41,7 @@ fn a_sleeping_actor_is_woken() {
         let producer = produce(&sink, 2);
         let actor = thread::spawn(move || carry(actor));
         assert_eq!(producer.join().unwrap(), 2);
-        close(&sink);
+        let _ = sink.close();
         actor.join().unwrap();
         assert_eq!(sink.delivery().written.messages, 2);
         assert_even(sink.delivery());
@@ -64,7 +55,7 @@ fn senders_that_wait_get_the_room_that_is_written() {
         let producer = produce(&sink, 3);
         let actor = thread::spawn(move || carry(actor));
         assert_eq!(producer.join().unwrap(), 3);
-        close(&sink);
+        let _ = sink.close();
         actor.join().unwrap();
         assert_eq!(sink.delivery().written.messages, 3);
     });
@@ -77,7 +68,7 @@ fn two_senders_wait_in_turn() {
         let producers = [produce(&sink, 1), produce(&sink, 1)];
         let actor = thread::spawn(move || carry(actor));
         assert_eq!(producers.map(|producer| producer.join().unwrap()), [1, 1]);
-        close(&sink);
+        let _ = sink.close();
         actor.join().unwrap();
         assert_eq!(sink.delivery().written.messages, 2);
     });
@@ -89,7 +80,7 @@ fn a_close_beside_sends_loses_none_that_was_taken() {
         let (sink, actor) = open(4);
         let producer = produce(&sink, 2);
         let actor = thread::spawn(move || carry(actor));
-        assert_even(close(&sink));
+        assert_even(sink.close());
         let taken = producer.join().unwrap();
         actor.join().unwrap();
         assert_eq!((sink.delivery().accepted.messages, sink.delivery().written.messages), (taken, taken));
@@ -123,7 +114,7 @@ fn a_flush_ends_when_all_before_it_is_written() {
         let flusher = thread::spawn(move || block_on(other.flush()).unwrap());
         let actor = thread::spawn(move || carry(actor));
         assert_eq!(flusher.join().unwrap().written.messages, 1);
-        close(&sink);
+        let _ = sink.close();
         actor.join().unwrap();
     });
 }
@@ -142,7 +133,7 @@ fn a_sender_that_gives_up_hands_its_turn_on() {
         let actor = thread::spawn(move || carry(actor));
         assert_eq!(patient.join().unwrap(), 1);
         let fickle = u64::from(fickle.join().unwrap());
-        close(&sink);
+        let _ = sink.close();
         actor.join().unwrap();
         assert_eq!(sink.delivery().written.messages, 2 + fickle);
     });
