@@ -20,9 +20,11 @@ ROOT = Path(__file__).parent.parent
 # Each public name, once: the pages of the API.
 PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "runs": ("Runs and loads", "One load through one strategy, proved and measured.",
-             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop")),
+             ("run", "run_async", "Run", "closed_loop", "open_loop", "ClosedLoop", "OpenLoop", "mix", "records", "Mix",
+              "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
+    "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
     "statistics": ("Statistics", "What the numbers of a sweep allow to say.",
                    ("Comparison", "Explanation", "Scaling", "doctor", "Checkup")),
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
@@ -30,11 +32,12 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "strategies": ("Strategies", "Every queue with every write policy.", ("strategies", "Strategies", "Strategy")),
     "sink": ("Sink", "Many threads and tasks, one socket.", ("Sink", "Delivery", "Stats", "Dropped", "Reconnected")),
     "logging": ("Logging", "The sink as a handler of `logging`.", ("SinkHandler", "SyslogFormatter")),
-    "server": ("Server", "The other end of the socket, standing alone.", ("Server",)),
+    "server": ("Server and proxy", "The other end of the socket, a bad line to it, and what arrived.",
+               ("Server", "Arrivals", "Arrival", "Proxy", "LineFault")),
     "errors": ("Errors", "What fanin raises.",
                ("FaninError", "PlanError", "JournalError", "HostBusy", "NotDelivered", "SweepInterrupted",
-                "AddressError", "MessageError", "Full", "Closed", "Disconnected", "TimedOut", "Forked",
-                "MissingExtra")),
+                "AddressError", "MessageError", "Full", "Closed", "Disconnected", "TimedOut", "NotArrived",
+                "ArrivalTimeout", "Forked", "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}
 
@@ -43,9 +46,10 @@ PLACES = {
     "position": "Its place in the round.",
     "cell": "The number of its cell in the plan.",
     "seed": "What the order of the rounds was drawn from.",
+    "process": "Which of several fresh processes made it (`confirm=`); None where that was not asked.",
     "host": "The machine; a key of `metadata['hosts']`.",
     "load_average": "The machine's load average right before the run.",
-    "cpu_pressure": "The share of the last ten seconds in which something waited for a processor, right before the run.",
+    "cpu_pressure": "The share of the last ten seconds in which something waited for a core, right before the run.",
 }
 
 
@@ -145,7 +149,7 @@ def spelled(action: argparse.Action) -> list[str]:
 def said(action: argparse.Action) -> str:
     """Its help, with what it leaves to argparse filled in."""
     text = (action.help or "") % {"default": action.default, "prog": "fanin"}
-    choices = f" One of {', '.join(map(str, action.choices))}." if action.choices else ""
+    choices = f"; one of {', '.join(map(str, action.choices))}" if action.choices else ""
     return escape(text + choices)
 
 

@@ -56,11 +56,14 @@ def sell(number: int) -> None:
 def listen(listener: socket.socket, records: list[str]) -> None:
     """A log host of our own: octets counted, then so many of them."""
     connection, _ = listener.accept()
+    digits = b""
     with connection, connection.makefile("rb") as stream:
-        while count := b"".join(iter(lambda: stream.read(1), b" ")):
-            records.append(stream.read(int(count)).decode())
-            if records[-1].endswith("good night"):
-                return
+        while byte := stream.read(1):
+            if byte != b" ":
+                digits += byte
+                continue
+            records.append(stream.read(int(digits)).decode())
+            digits = b""
 
 
 def main(options: argparse.Namespace) -> None:

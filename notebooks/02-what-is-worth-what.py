@@ -167,12 +167,13 @@ work = [0, 1_000, 10_000] if QUICK else [0, 100, 1_000, 10_000, 100_000]
 busy = fanin.sweep([ONE, CHANNEL, SWAP], producers=16, messages=50 if QUICK else 100, work=work, **SHARE)
 _ = busy.plot_ratio(over=CHANNEL, x="work_ns")
 # %%
-still = dict.fromkeys((ONE, SWAP), 0)
+still = dict.fromkeys((ONE, SWAP))
 for row in busy.compare(over=CHANNEL):
     if row["verdict"] in ("faster", "slower"):
-        still[row["strategy"]] = max(still[row["strategy"]], row["work_ns"])
+        still[row["strategy"]] = max(still[row["strategy"]] or 0, row["work_ns"])
 for name, most in still.items():
-    print(f"{name} differs from {CHANNEL} as far as {most:,} ns of work a message, of those tried.")
+    said = "at none of those tried" if most is None else f"up to {most:,} ns of work a message, of those tried"
+    print(f"{name} differs from {CHANNEL} {said}.")
 
 # %% [markdown]
 # Beyond, the producers' own work is all that counts: the choice of a queue is not the choice to think about.

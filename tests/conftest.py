@@ -1,5 +1,6 @@
 """What the Python tests share: made-up runs and sweeps, for what depends on numbers and not on a machine."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from receivers import Receiver, fill, stalled, url_of
 
 import fanin
 
@@ -74,6 +76,24 @@ def answer() -> fanin.Article:
 def shell() -> list[str]:
     """How to start `fanin` in a process of its own."""
     return [sys.executable, "-m", "fanin"]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """The other end of a sink: a plain socket that reads."""
+    with Receiver() as one:
+        yield one
+
+
+@pytest.fixture
+def full() -> Iterator[fanin.Sink]:
+    """A sink with no room left, whose peer does not read."""
+    with stalled() as listener:
+        sink = fanin.Sink(url_of(listener), capacity="64 KiB", send_buffer=4096, close_timeout=0.1).open()
+        fill(sink)
+        yield sink
+        with contextlib.suppress(fanin.TimedOut):
+            sink.close()
 
 
 class Simulated:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+import fanin
+
 
 def stalled(receive_buffer: int = 4096) -> socket.socket:
     """A listener that the kernel connects to and nobody reads from."""
@@ -30,6 +32,18 @@ def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
     while not what():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.002)
+
+
+def fill(sink: fanin.Sink) -> None:
+    """Sends until there is no room for a byte, and has been none for a while: the kernel's buffers are full too."""
+    since = time.monotonic()
+    while time.monotonic() - since < 0.25:
+        for message in (b"f" * 100, b"f"):
+            with contextlib.suppress(fanin.Full):
+                while True:
+                    sink.try_send(message)
+                    since = time.monotonic()
+        time.sleep(0.01)
 
 
 class Receiver:

@@ -72,6 +72,8 @@ struct Dial {
 }
 
 impl Connect for Dial {
+    const GATHERS: bool = false;
+
     type Wire = Stream<Bites>;
 
     async fn connect(&mut self) -> Result<Self::Wire> {

@@ -310,7 +310,7 @@ def test_severities_follow_from_levels(level: int, priority: int) -> None:
 
 def test_the_header_holds_whatever_it_is_given() -> None:
     formatter = fanin.SyslogFormatter(hostname="a host", app_name="ä" * 60)
-    made = formatter.format(logging.makeLogRecord({"name": "", "msg": "m", "created": 1.9999999, "process": None}))
+    made = formatter.format(logging.makeLogRecord({"levelno": 10, "msg": "m", "created": 1.9999999, "process": None}))
     assert made == f"<15>1 1970-01-01T00:00:02.000000Z a_host {'_' * 48} - - - m"
 
 

@@ -77,11 +77,29 @@ def test_axes_that_are_given_are_used(simulate: Simulate) -> None:
 
 def test_what_varies_unseen_is_refused(simulate: Simulate) -> None:
     sweep = simulate(SQUARE, payload=(1, 64))
-    for found in (compare(sweep), explain(sweep)):
-        with pytest.raises(fanin.PlanError, match=r"payload.*it varies too"):
-            found.plot()
+    with pytest.raises(fanin.PlanError, match=r"payload.*it varies too"):
+        explain(sweep).plot()
+    with pytest.raises(fanin.PlanError, match=r"payload.*it varies too"):
+        compare(sweep).plot(ax=pyplot.figure().add_subplot())
+    with pytest.raises(fanin.PlanError, match="payload=13: it varies too"):
+        compare(simulate({"mpsc/batch": 1, "swap/batch": 1}, payload=range(1, 14))).plot()
     with pytest.raises(fanin.PlanError, match="axes with numbers"):
         compare(simulate(SQUARE)).plot(x="strategy")
+
+
+def test_what_varies_besides_has_a_panel(simulate: Simulate) -> None:
+    from fanin import plot_regimes
+
+    sweep = simulate(SQUARE, producers=(1, 8), payload=(1, 64, 1024))
+    panels = compare(sweep).plot()
+    assert [panel.get_title(loc="left") for panel in panels] == ["payload 1", "payload 64", "payload 1,024"]
+    assert all("times as fast as mpsc/batch" in words(panel) for panel in panels)
+    limits = simulate(SQUARE, payload=(1, 64)).changed(
+        lambda row: row | {"capacity": None if row["round"] % 2 else 4096, "cell": row["cell"] * 2 + row["round"] % 2}
+    )
+    panels = plot_regimes.draw(limits, "nanoseconds_per_message")
+    assert [panel.get_title(loc="left") for panel in panels] == ["no bound", "capacity 4,096"]
+    assert len(panels[0].patches) == 2
 
 
 def test_causes_as_steps_and_over_producers(simulate: Simulate) -> None:

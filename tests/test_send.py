@@ -147,7 +147,7 @@ def test_nobody_there_is_3(send: Send) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("nowhere",), "target='nowhere'"),
+        (("nowhere",), "target=nowhere"),
         (("tcp://127.0.0.1:1", "--framing", "xml"), "framing='xml'"),
         (("tcp://127.0.0.1:1", "--capacity", "much"), "capacity='much'"),
         (("tcp://127.0.0.1:1", "--reconnect", "at_least_once"), "reconnect"),

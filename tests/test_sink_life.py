@@ -224,7 +224,7 @@ def load():
         sink.send(b"%d" % n)
         n += 1
 
-threads = [threading.Thread(target=load) for _ in range(3)]
+threads = [threading.Thread(target=load, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 
@@ -246,8 +246,8 @@ def child(turn):
     list(map(refused, calls))
     assert "of the process that forked" in repr(sink)
     if turn % 2:
-        with fanin.Server() as server, fanin.Sink(server.url) as own:
-            own.send(b"the child's own")
+        with fanin.Sink(sys.argv[1], framing="lines") as own:
+            own.send(b"child")
             assert own.flush(timeout=20).written == 1
         left = fanin.Sink(sys.argv[1], framing="lines").open()
         left.send(b"child")
@@ -277,7 +277,7 @@ def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
             [*command, url_of(listener), str(turns)], check=False, capture_output=True, text=True, timeout=110
         )
         assert (done.returncode, done.stderr) == (0, "")
-        wait_for(lambda: len(gather.streams) == 1 + turns // 2 and gather.open == 0)
+        wait_for(lambda: len(gather.streams) == 1 + turns // 2 * 2 and gather.open == 0)
         parent, *children = sorted(gather.streams, key=len, reverse=True)
     assert len(frames("lines", bytes(parent))) == int(done.stdout)
     assert {bytes(stream) for stream in children} == {b"child\n"}

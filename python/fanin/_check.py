@@ -123,10 +123,11 @@ def timeout(name: str, value: object, *, zero: bool = True) -> float:
     return nanoseconds(name, value, above_zero=not zero) / 1e9
 
 
-def callback(name: str, value: object) -> Callable[[Any], object] | None:
+def callback(name: str, value: Any) -> Callable[[Any], object] | None:
     """Something to be called, or None."""
     if value is None or callable(value):
-        return value
+        found: Callable[[Any], object] | None = value
+        return found
     raise refuse(name, value, "allowed are a function of one argument, or None")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from . import _check, _native
 from .errors import FaninError
@@ -138,7 +138,7 @@ class Split:
             raise _check.refuse("framing", given, allowed) from None
 
 
-def inbox(server: _native.Server, framing: object) -> Native | Split | None:
+def inbox(server: _native.Server, framing: Any) -> Native | Split | None:
     """The inbox of a server with this framing."""
     if framing is None:
         return None

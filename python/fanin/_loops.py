@@ -72,23 +72,23 @@ def line() -> Line:
 
 
 async def finish(operation: _native.Operation, seconds: float | None) -> Any:
-    """What a native operation comes to; None when the timeout came first."""
+    """What a native operation comes to; None when the time came first."""
     try:
         async with asyncio.timeout(seconds):
-            return await _finish(operation)
+            await _until_done(operation)
     except TimeoutError:
-        if operation.done:
-            raise
-        return None
+        if not operation.done:
+            return None
+    return operation.take()
 
 
-async def _finish(operation: _native.Operation) -> Any:
+async def _until_done(operation: _native.Operation) -> None:
     here = line()
     while True:
         token, future = here.join()
         try:
             if operation.poll(here.bell, token):
-                return operation.take()
+                return
             await future
         finally:
             here.leave(token)

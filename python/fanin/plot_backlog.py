@@ -37,7 +37,7 @@ def draw(sweep: Rows, *, by: str = "strategy", number: int = 0, ax: Axes | None 
     time = _scale(max(run.backlog[-1][0] for run in runs.values()), TIMES)
     size = _scale(max(peak for run in runs.values() for _, peak in run.backlog), SIZES)
     ends = [
-        _line(axes, _named(by, value), run, look, time, size)
+        _line(axes, "no bound" if (by, value) == ("capacity", None) else _format.number(value), run, look, time, size)
         for look, (value, run) in zip(plot.looks(by, list(runs)), runs.items(), strict=True)
     ]
     _pause(axes, next(iter(runs.values())), time)
@@ -82,15 +82,6 @@ def _line(axes: Axes, name: str, run: Run, look: plot.Line, time: Scale, size: S
     if run.status not in ("ok", "saturated"):
         said.append(run.status)
     return ", ".join(said), times[-1], sizes[-1], look.colour
-
-
-def _named(by: str, value: Any) -> str:
-    """A line's name.
-
-    >>> _named("capacity", None), _named("capacity", 65_536), _named("strategy", "swap/batch")
-    ('no bound', '65,536', 'swap/batch')
-    """
-    return "no bound" if (by, value) == ("capacity", None) else _format.number(value)
 
 
 def _pause(axes: Axes, run: Run, time: Scale) -> None:

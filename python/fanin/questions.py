@@ -162,10 +162,11 @@ class Questions:
         metric: str = "nanoseconds_per_message",
         x: str = "producers",
         ax: Axes | None = None,
-    ) -> Axes:
+    ) -> Axes | tuple[Axes, ...]:
         """How many times as fast as one strategy the others are, with intervals; what is not decided is hollow.
 
-        The host's own noise is shaded where `doctor()` has measured it. Needs `fanin[plot]`.
+        The host's own noise is shaded where `doctor()` has measured it. Where more varies than `x`, there is a panel
+        for each point of the rest. Needs `fanin[plot]`.
         """
         return self.compare(over, metric=metric).plot(x=x, ax=ax)
 
@@ -176,10 +177,10 @@ class Questions:
         x: str = "producers",
         y: str = "payload",
         ax: Axes | None = None,
-    ) -> Axes:
+    ) -> Axes | tuple[Axes, ...]:
         """Which strategy wins where: a tile a point, blank where no strategy is faster than all others.
 
-        Needs `fanin[plot]`.
+        Where more varies than `x` and `y`, there is a panel for each point of the rest. Needs `fanin[plot]`.
         """
         from . import plot_regimes
 

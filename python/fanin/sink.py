@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from types import TracebackType
@@ -15,11 +16,13 @@ from .errors import AddressError, Closed, Disconnected, FaninError, TimedOut
 
 if TYPE_CHECKING:
     import socket
-    import threading
 
     from ._told import Dropped, Reconnected
 
 __all__ = ["Sink"]
+
+# Of threads that open one sink at once, one begins. A signal handler may come in between.
+_beginning = threading.RLock()
 
 
 class Sink(_native.Sink):
@@ -68,7 +71,7 @@ class Sink(_native.Sink):
         close_timeout: Seconds that `close` has when it is not told, and the exit of the interpreter.
 
     The three are called on a plain Python thread of the sink's own, while no lock is held, and may use the sink. What
-    they raise goes to `sys.unraisablehook`.
+    they raise goes to `threading.excepthook`.
 
     Raises:
         PlanError: An argument is wrong; nothing was started.
@@ -198,17 +201,22 @@ class Sink(_native.Sink):
         return self
 
     def _begin(self, timeout: float | None) -> float | None:
+        self._refuse_in_child()
         seconds = self._patience if timeout is None else _check.timeout("timeout", timeout)
         if self._closed:
             raise Closed(f"{self.target} is closed; a closed sink is not opened again")
-        if not self._opened and not self._is_foreign:
-            self._opened = True
-            if self._callbacks:
-                from ._told import tell
-
-                self._told = tell(self._events(), self._callbacks)
-            _exits.remember(self)
+        with _beginning:
+            if not self._opened:
+                self._opened = True
+                self._listen()
+                _exits.remember(self)
         return seconds
+
+    def _listen(self) -> None:
+        if self._callbacks:
+            from ._told import tell
+
+            self._told = tell(self._events(), self._callbacks)
 
     def __enter__(self) -> Self:
         try:
@@ -257,7 +265,8 @@ class Sink(_native.Sink):
         return account
 
     def _flushed_within(self, timeout: float | None) -> float | None:
-        if not self._opened and not self._is_foreign:
+        self._refuse_in_child()
+        if not self._opened:
             raise Closed(f"{self.target} is not open yet; there is nothing to flush")
         return None if timeout is None else _check.timeout("timeout", timeout)
 
@@ -269,7 +278,8 @@ class Sink(_native.Sink):
         Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does.
 
         Args:
-            timeout: Seconds for all of it; None is the sink's `close_timeout`. The first call's counts.
+            timeout: Seconds for all of it; None is the sink's `close_timeout`. A further call may bring the end nearer,
+                but does not put it off.
 
         Returns:
             The last account. A further call returns the same.
@@ -312,6 +322,8 @@ class Sink(_native.Sink):
 
     def _abandon(self) -> None:
         """Closes without waiting, for a sink that never came to be used."""
+        if self._is_foreign:
+            return
         self._closed = self._reported = True
         _exits.forget(self)
         self._closing(0)
@@ -323,8 +335,9 @@ class Sink(_native.Sink):
 
     def __del__(self) -> None:
         if self._opened and not self._closed and not self._is_foreign:
+            shown = repr(self)
             _exits.orphan(*self._at_exit())
-            warnings.warn(f"unclosed {self!r}; what it took is still written", ResourceWarning, 2, self)
+            warnings.warn(f"unclosed {shown}; what it took is still written", ResourceWarning, 2, self)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -387,6 +400,7 @@ class _Closing:
     account: Delivery | None
 
     def __enter__(self) -> Self:
+        self.sink._refuse_in_child()
         self.sink._closed = True
         return self
 
@@ -402,11 +416,8 @@ class _Closing:
 
 def _join(told: threading.Thread | None) -> None:
     """Lets the callbacks come to their end, unless one of them is calling."""
-    if told is not None and told.is_alive():
-        from threading import current_thread
-
-        if told is not current_thread():
-            told.join(_exits.LAST_SECONDS)
+    if told is not None and told is not threading.current_thread():
+        told.join(_exits.LAST_SECONDS)
 
 
 def _tell_beside(error: BaseException | None, lost: FaninError) -> None:

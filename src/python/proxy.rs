@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::faults::FaultKnobs;
-use super::fork::refuse_in_child;
+use super::fork::{Owned, refuse_in_child};
 use super::wait::wait;
 use crate::server::Endpoint;
 use crate::server::proxy::{Command, Lane, Proxy, ProxySettings, Report, Way};
@@ -16,7 +16,7 @@ use crate::server::proxy::{Command, Lane, Proxy, ProxySettings, Report, Way};
 /// A proxy that passes bytes both ways, and does wrong on the way what it is asked to.
 #[pyclass(frozen, name = "Proxy", module = "fanin._native")]
 pub(super) struct PyProxy {
-    state: Mutex<State>,
+    state: Owned<Mutex<State>>,
     url: String,
     host: String,
     port: u16,
@@ -54,7 +54,7 @@ impl PyProxy {
             Endpoint::Tcp(address) => (address.ip().to_string(), address.port()),
             Endpoint::Unix(path) => (path.display().to_string(), 0),
         };
-        Ok(Self { state: Mutex::new(State::Passing(proxy)), url, host, port })
+        Ok(Self { state: Owned::new(Mutex::new(State::Passing(proxy))), url, host, port })
     }
 
     /// Where it listens: `tcp://host:port` or `unix:///path`.
@@ -77,9 +77,8 @@ impl PyProxy {
 
     /// `hold`, `resume` or `cut`. A stopped proxy has nothing that it could be done to.
     fn command(&self, word: &str) -> PyResult<()> {
-        refuse_in_child()?;
         let command = word.parse()?;
-        if let State::Passing(proxy) = &*self.state() {
+        if let State::Passing(proxy) = &*self.state()? {
             proxy.command(command);
         }
         Ok(())
@@ -87,8 +86,7 @@ impl PyProxy {
 
     /// What was done so far, and to whom: tuples of connection, way, bytes, what.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        refuse_in_child()?;
-        let report = match &*self.state() {
+        let report = match &*self.state()? {
             State::Passing(proxy) => proxy.report(),
             State::Stopped(report) => report.clone(),
         };
@@ -108,8 +106,7 @@ impl PyProxy {
 
     /// Closes the listener and every connection. Stopping twice is fine.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        refuse_in_child()?;
-        let mut state = self.state();
+        let mut state = self.state()?;
         let last = match &*state {
             State::Passing(proxy) => proxy.report(),
             State::Stopped(_) => return Ok(()),
@@ -118,7 +115,7 @@ impl PyProxy {
         drop(state);
         if let State::Passing(proxy) = passing {
             let last = py.detach(|| proxy.stop())?;
-            *self.state() = State::Stopped(last);
+            *self.state()? = State::Stopped(last);
         }
         Ok(())
     }
@@ -131,17 +128,7 @@ fn lane(knobs: FaultKnobs) -> PyResult<Lane> {
 
 impl PyProxy {
     /// Held for the moment of a look only, and never while waiting for anything.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for PyProxy {
-    /// As a server's: in a forked child it is left as it is.
-    fn drop(&mut self) {
-        if refuse_in_child().is_err() {
-            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(std::mem::replace(state, State::Stopped(Report::default())));
-        }
+    fn state(&self) -> PyResult<MutexGuard<'_, State>> {
+        Ok(self.state.get()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

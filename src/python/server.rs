@@ -9,7 +9,8 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use super::errors::FaninError;
 use super::faults::FaultKnobs;
-use super::fork::refuse_in_child;
+use super::fork::{Owned, refuse_in_child};
+use super::life::detached;
 use super::wait::{SLICE, wait};
 use crate::error::Result;
 use crate::server::{Inbox, Limits, Mode, Recording, Report, Server, Settings};
@@ -17,12 +18,17 @@ use crate::server::{Inbox, Limits, Mode, Recording, Report, Server, Settings};
 /// A server that echoes or discards what it reads, and counts it.
 #[pyclass(frozen, name = "Server", module = "fanin._native")]
 pub(super) struct PyServer {
-    state: Mutex<State>,
-    inbox: Option<Arc<Inbox>>,
+    live: Owned<Live>,
     url: String,
     host: String,
     port: u16,
     mode: Mode,
+}
+
+/// What a forked child must neither lock nor drop.
+struct Live {
+    state: Mutex<State>,
+    inbox: Option<Arc<Inbox>>,
 }
 
 enum State {
@@ -80,7 +86,8 @@ impl PyServer {
         let server = wait(py, move |_| Server::start(&settings))?;
         let (address, url, inbox) = (server.address(), server.endpoint().to_string(), server.inbox());
         let (host, port) = (shown.unwrap_or_else(|| address.ip().to_string()), address.port());
-        Ok(Self { state: Mutex::new(State::Serving(server)), inbox, url, host, port, mode })
+        let live = Owned::new(Live { state: Mutex::new(State::Serving(server)), inbox });
+        Ok(Self { live, url, host, port, mode })
     }
 
     /// Where it listens: `tcp://host:port` or `unix:///path`.
@@ -109,8 +116,7 @@ impl PyServer {
 
     /// What it has counted so far.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        refuse_in_child()?;
-        let report = match &*self.state() {
+        let report = match &*self.state()? {
             State::Serving(server) => server.report(),
             State::Stopped(report) => *report,
         };
@@ -130,20 +136,18 @@ impl PyServer {
 
     /// How many messages came, were kept, were cut short, and how many connections were not framed as they should be.
     fn counts(&self) -> PyResult<(u64, u64, u64, u64)> {
-        refuse_in_child()?;
         let counts = self.recorded()?.counts();
         Ok((counts.messages, counts.kept, counts.cut, counts.malformed))
     }
 
     /// Waits until so many messages came, or for so long; whether they did. Answers Ctrl-C.
     fn wait(&self, py: Python<'_>, messages: u64, timeout_ns: u64) -> PyResult<bool> {
-        refuse_in_child()?;
         let inbox = self.recorded()?;
         let start = Instant::now();
         let timeout = Duration::from_nanos(timeout_ns);
         loop {
             let left = timeout.saturating_sub(start.elapsed());
-            if py.detach(|| inbox.wait(messages, left.min(SLICE))) {
+            if detached(py, || inbox.wait(messages, left.min(SLICE)))? {
                 return Ok(true);
             }
             py.check_signals()?;
@@ -156,7 +160,6 @@ impl PyServer {
     /// The kept messages from that of this number on, each with the number of its connection.
     #[pyo3(signature = (from, /))]
     fn messages<'py>(&self, py: Python<'py>, from: usize) -> PyResult<Bound<'py, PyList>> {
-        refuse_in_child()?;
         // Copied out first: to make an object can run any code, which must find the inbox unlocked.
         let inbox = self.recorded()?;
         let messages = py.detach(|| inbox.messages(from));
@@ -169,15 +172,13 @@ impl PyServer {
 
     /// Forgets all messages.
     fn clear(&self) -> PyResult<()> {
-        refuse_in_child()?;
         self.recorded()?.clear();
         Ok(())
     }
 
     /// Closes the listener and every connection. Stopping twice is fine.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        refuse_in_child()?;
-        let mut state = self.state();
+        let mut state = self.state()?;
         let last = match &*state {
             State::Serving(server) => server.report(),
             State::Stopped(_) => return Ok(()),
@@ -186,7 +187,7 @@ impl PyServer {
         drop(state);
         if let State::Serving(server) = serving {
             let last = py.detach(|| server.stop())?;
-            *self.state() = State::Stopped(last);
+            *self.state()? = State::Stopped(last);
         }
         Ok(())
     }
@@ -194,22 +195,12 @@ impl PyServer {
 
 impl PyServer {
     /// Held for the moment of a look only, and never while waiting for anything.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> PyResult<MutexGuard<'_, State>> {
+        Ok(self.live.get()?.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn recorded(&self) -> PyResult<&Inbox> {
-        self.inbox.as_deref().ok_or_else(|| FaninError::new_err("this server does not tell messages apart"))
-    }
-}
-
-impl Drop for PyServer {
-    /// In a forked child there is no thread to wait for, and the runtime's descriptors are the parent's as well: all of it
-    /// is left as it is.
-    fn drop(&mut self) {
-        if refuse_in_child().is_err() {
-            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(std::mem::replace(state, State::Stopped(Report::default())));
-        }
+        let inbox = self.live.get()?.inbox.as_deref();
+        inbox.ok_or_else(|| FaninError::new_err("this server does not tell messages apart"))
     }
 }

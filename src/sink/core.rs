@@ -166,6 +166,8 @@ impl Core {
         match state.phase {
             Phase::Fresh => state.enter(Phase::Ended(Ending::Closed), &mut wakes),
             Phase::Open => state.enter(Phase::Closing(timeout), &mut wakes),
+            // Somebody is less patient than the first who asked.
+            Phase::Closing(given) if timeout < given => state.enter(Phase::Closing(timeout), &mut wakes),
             Phase::Closing(_) | Phase::Ended(_) => {}
         }
         drop(state);

@@ -25,6 +25,9 @@ pub trait Connect: Send + 'static {
     /// What it connects by.
     type Wire: Wire;
 
+    /// Whether the actor may sleep for a moment while messages stream. That takes real time, which a simulator has not.
+    const GATHERS: bool = true;
+
     /// Makes a connection. It is dropped in the middle when its time is over or the sink is to close.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Wire>> + Send;
 }
@@ -50,7 +53,7 @@ impl<C: Connect> Actor<'_, C> {
                 Err(ending) => return ending,
             };
             let (end, age) = {
-                let mut session = Session::new(self.core, &wire, &mut self.life);
+                let mut session = Session::new(self.core, &wire, &mut self.life, C::GATHERS);
                 (poll_fn(|cx| session.poll(cx)).await, session.age())
             };
             if age >= GOOD {

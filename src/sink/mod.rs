@@ -232,8 +232,8 @@ impl Sink {
     }
 
     /// Takes no more, and wakes all senders that wait; writes what was taken, ends the stream, and reads to its end, all
-    /// within `timeout`, after which what is left stays in the account as unsent. The first call's timeout counts; a
-    /// second call waits for the same end. A sink that was never opened is closed at once.
+    /// within `timeout`, after which what is left stays in the account as unsent. A second
+    /// call waits for the same end, which it may bring nearer, but not put off. A sink that was never opened is closed at once.
     pub fn close(&self, timeout: Duration) -> Closing {
         self.core.close(timeout);
         Closing::new(Arc::clone(&self.core))

@@ -39,6 +39,14 @@ impl Patience {
         if lasts { self.begin() } else { self.end() }
     }
 
+    /// Whether it would last for more than `time` from now.
+    pub(super) fn lasts_longer_than(&self, time: Duration) -> bool {
+        match (self.limit, self.since) {
+            (Some(limit), Some(since)) => limit.saturating_sub(since.elapsed()) > time,
+            _ => false,
+        }
+    }
+
     /// Whether it has lasted too long; otherwise the task is woken when it will have.
     pub(super) fn poll_is_lost(&mut self, cx: &mut Context<'_>) -> bool {
         let (Some(limit), Some(since)) = (self.limit, self.since) else { return false };

@@ -23,6 +23,14 @@ const WRITE: usize = 256 * 1024;
 /// The most pieces of one write.
 const PIECES: usize = 64;
 
+/// A write that is shorter than this, and leaves nothing, is an early one: the actor is ahead of the callers.
+const EARLY: usize = 64 * 1024;
+
+/// How long the actor sleeps between an early write and the next. Each write costs some microseconds whatever its size, so
+/// an actor that writes a hundred messages at a time is busier than the callers, and in their way. What comes after a
+/// silence does not wait: only when writes follow each other without one are messages streaming.
+const GATHERING: Duration = Duration::from_micros(50);
+
 /// How long the other end may take to close, once it has been told that there will be no more.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -74,10 +82,10 @@ impl Life {
         }
     }
 
-    /// Notes that the sink is to close, and from when on the time for that runs.
+    /// Notes that the sink is to close, and from when on the time for that runs. A further call may shorten it.
     pub(super) fn note_closing(&mut self, timeout: Option<Duration>) {
         if let Some(timeout) = timeout
-            && !self.is_closing
+            && (!self.is_closing || self.closing.lasts_longer_than(timeout))
         {
             self.is_closing = true;
             self.closing = Patience::new(Some(timeout));
@@ -104,10 +112,17 @@ pub(super) struct Session<'a, W> {
     idle: Patience,
     linger: Patience,
     farewell: Farewell,
+    /// Whether it may sleep to gather.
+    gathers: bool,
+    /// Writes shorter than this are early, if they leave nothing.
+    early: usize,
+    was_early: bool,
+    /// Writes that followed each other without a silence.
+    streak: u32,
 }
 
 impl<'a, W: Wire> Session<'a, W> {
-    pub(super) fn new(core: &'a Core, wire: &'a W, life: &'a mut Life) -> Self {
+    pub(super) fn new(core: &'a Core, wire: &'a W, life: &'a mut Life, gathers: bool) -> Self {
         // Frames without bytes are written as soon as there is a connection.
         life.window.wrote(0);
         let Config { write_timeout, idle_timeout, .. } = core.config;
@@ -123,6 +138,11 @@ impl<'a, W: Wire> Session<'a, W> {
             idle: Patience::new(Some(IDLE)),
             linger: Patience::new(Some(LINGER)),
             farewell: Farewell::NotYet,
+            gathers,
+            // Where little may wait, little is much.
+            early: EARLY.min(core.config.capacity / 8),
+            was_early: false,
+            streak: 0,
         }
     }
 
@@ -136,7 +156,10 @@ impl<'a, W: Wire> Session<'a, W> {
         loop {
             match self.step(cx) {
                 Ok(true) => {}
-                Ok(false) => return Poll::Pending,
+                Ok(false) => {
+                    self.streak = 0;
+                    return Poll::Pending;
+                }
                 Err(end) => return Poll::Ready(end),
             }
         }
@@ -145,7 +168,10 @@ impl<'a, W: Wire> Session<'a, W> {
     /// Everything once; whether something has moved.
     fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut has_moved = self.receive(cx)?;
-        has_moved |= self.write(cx)?;
+        if self.write(cx)? {
+            has_moved = true;
+            self.gather();
+        }
         self.flush(cx)?;
         has_moved |= self.settle(cx);
         has_moved |= self.say_farewell(cx)?;
@@ -196,11 +222,20 @@ impl<'a, W: Wire> Session<'a, W> {
         Ok(true)
     }
 
+    /// Sleeps where callers are streaming and the actor is ahead of them.
+    fn gather(&mut self) {
+        if self.was_early && self.streak > 1 && self.gathers && !self.life.is_closing {
+            std::thread::sleep(GATHERING);
+        }
+    }
+
     fn wrote(&mut self, count: usize) {
         if self.unflushed.is_none() {
             self.unflushed = self.life.window.front();
         }
         self.life.window.wrote(count);
+        self.streak = self.streak.saturating_add(1);
+        self.was_early = count < self.early && self.life.window.unwritten() == 0;
         self.life.done.writes += 1;
         self.life.done.wire_bytes += count as u64;
         self.blocked.end();

@@ -53,10 +53,16 @@ class Comparison(Table):
     noise: float | None = None
     notes: tuple[str, ...] = ()
 
-    def plot(self, *, x: str = "producers", ax: Axes | None = None) -> Axes:
-        """The ratios over `x`, with their intervals; what is not decided is hollow. Needs `fanin[plot]`."""
-        from .. import plot_ratio
+    def plot(self, *, x: str = "producers", ax: Axes | None = None) -> Axes | tuple[Axes, ...]:
+        """The ratios over `x`, with their intervals; what is not decided is hollow. Needs `fanin[plot]`.
 
+        Where more varies than `x`, there is a panel for each point of the rest, and what is returned is a tuple.
+        """
+        from .. import plot_panels, plot_ratio
+
+        axes = self.columns[: self.columns.index("strategy")] if self.rows else ()
+        if ax is None and x in axes and plot_panels.several(axes, self.to_dicts(), x):
+            return plot_ratio.panels(self, x=x)
         return plot_ratio.draw(self, x=x, ax=ax)
 
     def to_json(self) -> dict[str, Any]:

@@ -197,6 +197,11 @@ impl PySink {
         Ok(self.core()?.is_open())
     }
 
+    /// Raises `Forked` where another process made it.
+    fn _refuse_in_child(&self) -> PyResult<()> {
+        self.core().map(drop)
+    }
+
     /// Whether another process made it.
     #[getter]
     fn _is_foreign(&self) -> bool {

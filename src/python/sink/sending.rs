@@ -56,7 +56,9 @@ impl PySending {
     }
 
     /// Goes on; a future to wait for, or `StopIteration` at the end.
-    fn send(&self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    #[pyo3(signature = (value, /))]
+    fn send(&self, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = value.py();
         self.step(py)?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
