@@ -41,12 +41,12 @@ strategy = widgets.Dropdown(options=names, value="swap/batch", description="stra
 producers = widgets.SelectionSlider(options=[1, 2, 4, 8, 16, 32, 64, 128, 256, 512], value=64, description="producers")
 payload = widgets.SelectionSlider(options=[1, 8, 16, 64, 256, 1024, 4096], value=64, description="payload, B")
 capacity = widgets.SelectionSlider(
-    options=[("no bound", None), ("16 KiB", 16384), ("64 KiB", 65536), ("256 KiB", 262144), ("1 MiB", 1 << 20)],
-    value=None, description="capacity",
+    options=[("no bound", 0), ("16 KiB", 16384), ("64 KiB", 65536), ("256 KiB", 262144), ("1 MiB", 1 << 20)],
+    value=0, description="capacity",
 )  # fmt: skip
 receiver = widgets.SelectionSlider(
-    options=[("5 MB/s", 5_000_000), ("50 MB/s", 50_000_000), ("500 MB/s", 500_000_000), ("full speed", None)],
-    value=None, description="receiver",
+    options=[("5 MB/s", 5_000_000), ("50 MB/s", 50_000_000), ("500 MB/s", 500_000_000), ("full speed", 0)],
+    value=0, description="receiver",
 )  # fmt: skip
 on_full = widgets.Dropdown(options=["wait", "drop_newest", "drop_oldest"], value="wait", description="when full")
 knobs = [strategy, producers, payload, capacity, receiver, on_full]
@@ -62,10 +62,10 @@ runs: list[fanin.Run] = []
 # %%
 def load() -> dict[str, object]:
     """The load that the knobs describe; slow receivers get fewer messages, so that no change takes long."""
-    rate = receiver.value
+    rate = receiver.value or None
     seconds = 0.2 if rate else 1.0
     most = int((rate or 1e9) * seconds / (producers.value * payload.value))
-    bounds = {"capacity": capacity.value, "on_full": on_full.value, "read_rate": rate}
+    bounds = {"capacity": capacity.value or None, "on_full": on_full.value, "read_rate": rate}
     return {"messages": max(1, min(1000, most)), "min_seconds": 0 if rate else SECONDS, "timeout": 20} | bounds
 
 
