@@ -157,11 +157,15 @@ plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which ch
 	$(call say,plant: scripts/plant.py)
 	@$(PYTHON) scripts/plant.py
 
+.PHONY: asan
+asan: $(READY) ## the queues' tests under AddressSanitizer and its leak check (some minutes)
+	$(call say,asan: scripts/asan.sh)
+	@scripts/asan.sh
+
 .PHONY: prove
-prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
-	$(call say,prove: the long tests of cargo and pytest)
-	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
-	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
+prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md
+	$(call say,prove: scripts/prove.py)
+	@$(PYTHON) scripts/prove.py
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@
 //!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
 //!
-//! Messages that differ in size are [frames](self::frames), which say their length first; they are `exact` too.
+//! Messages that differ in size are [frames], which say their length first; they are `exact` too.
 
 pub mod frames;
 

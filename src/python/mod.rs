@@ -17,6 +17,7 @@ mod published;
 mod row;
 mod run;
 mod server;
+#[cfg(unix)]
 mod sink;
 mod strategies;
 mod wait;
@@ -42,6 +43,7 @@ mod _native {
     use super::run::{check, run, run_async};
     #[pymodule_export]
     use super::server::PyServer;
+    #[cfg(unix)]
     #[pymodule_export]
     use super::sink::{Operation, PyBell, PyEvents, PySending, PySink};
     #[pymodule_export]
