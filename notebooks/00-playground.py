@@ -17,10 +17,11 @@
 # Needs `fanin[live,plot]`.
 
 # %%
+import io
 import os
 
 import ipywidgets as widgets
-from IPython.display import display
+from IPython.display import Image
 from matplotlib.figure import Figure
 
 import fanin
@@ -50,7 +51,7 @@ receiver = widgets.SelectionSlider(
 )  # fmt: skip
 on_full = widgets.Dropdown(options=["wait", "drop_newest", "drop_oldest"], value="wait", description="when full")
 knobs = [strategy, producers, payload, capacity, receiver, on_full]
-answer, picture = widgets.HTML(), widgets.Output()
+answer, picture = widgets.HTML(), widgets.Image(format="png")
 runs: list[fanin.Run] = []
 
 # %% [markdown]
@@ -69,8 +70,8 @@ def load() -> dict[str, object]:
     return {"messages": max(1, min(1000, most)), "min_seconds": 0 if rate else SECONDS, "timeout": 20} | bounds
 
 
-def draw() -> Figure:
-    """The runs so far, in the order in which they were made."""
+def draw() -> bytes:
+    """The runs so far, in the order in which they were made, as a picture."""
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
     shown = runs[-KEPT:]
@@ -81,7 +82,9 @@ def draw() -> Figure:
         axes.scatter(at, [speeds[place] for place in at], label=name, zorder=2)
     axes.set(yscale="log", ylabel="messages a second", xlabel="run", xticks=range(len(shown)))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    return figure
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110)
+    return drawn.getvalue()
 
 
 def change(_: object = None) -> None:
@@ -93,9 +96,7 @@ def change(_: object = None) -> None:
         return
     runs.append(run)
     answer.value = run._repr_html_()
-    picture.clear_output(wait=True)
-    with picture:
-        display(draw())
+    picture.value = draw()
 
 
 for knob in knobs:
@@ -127,4 +128,4 @@ dropped = runs[-1]
 waited.status, waited.dropped, dropped.status, dropped.sent == dropped.delivered + dropped.dropped
 
 # %%
-draw()
+Image(draw(), width=800)
