@@ -66,8 +66,18 @@ def write(docs: Path) -> None:
     (docs / "reference/generated/rows.md").write_text(rows_table())
     (docs / "reference/strategies.md").write_text(strategies_page())
     (docs / "reference/generated/errors.md").write_text(errors_tree())
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        shutil.copy(notebook, docs / "notebooks")
+    for source in sorted((ROOT / "notebooks").glob("[0-9]*.py")):
+        notebook(source, docs / "notebooks" / f"{source.stem}.ipynb")
+
+
+def notebook(source: Path, target: Path) -> None:
+    """The executed notebook beside its text; where there is none yet, the text without outputs."""
+    if source.with_suffix(".ipynb").exists():
+        shutil.copy(source.with_suffix(".ipynb"), target)
+        return
+    import jupytext
+
+    jupytext.write(jupytext.read(source), target)
 
 
 def check_names() -> None:

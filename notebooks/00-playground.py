@@ -17,10 +17,11 @@
 # Needs `fanin[live,plot]`.
 
 # %%
+import io
 import os
 
 import ipywidgets as widgets
-from IPython.display import display
+from IPython.display import Image
 from matplotlib.figure import Figure
 
 import fanin
@@ -41,16 +42,16 @@ strategy = widgets.Dropdown(options=names, value="swap/batch", description="stra
 producers = widgets.SelectionSlider(options=[1, 2, 4, 8, 16, 32, 64, 128, 256, 512], value=64, description="producers")
 payload = widgets.SelectionSlider(options=[1, 8, 16, 64, 256, 1024, 4096], value=64, description="payload, B")
 capacity = widgets.SelectionSlider(
-    options=[("no bound", None), ("16 KiB", 16384), ("64 KiB", 65536), ("256 KiB", 262144), ("1 MiB", 1 << 20)],
-    value=None, description="capacity",
+    options=[("no bound", 0), ("16 KiB", 16384), ("64 KiB", 65536), ("256 KiB", 262144), ("1 MiB", 1 << 20)],
+    value=0, description="capacity",
 )  # fmt: skip
 receiver = widgets.SelectionSlider(
-    options=[("5 MB/s", 5_000_000), ("50 MB/s", 50_000_000), ("500 MB/s", 500_000_000), ("full speed", None)],
-    value=None, description="receiver",
+    options=[("5 MB/s", 5_000_000), ("50 MB/s", 50_000_000), ("500 MB/s", 500_000_000), ("full speed", 0)],
+    value=0, description="receiver",
 )  # fmt: skip
 on_full = widgets.Dropdown(options=["wait", "drop_newest", "drop_oldest"], value="wait", description="when full")
 knobs = [strategy, producers, payload, capacity, receiver, on_full]
-answer, picture = widgets.HTML(), widgets.Output()
+answer, picture = widgets.HTML(), widgets.Image(format="png")
 runs: list[fanin.Run] = []
 
 # %% [markdown]
@@ -62,15 +63,15 @@ runs: list[fanin.Run] = []
 # %%
 def load() -> dict[str, object]:
     """The load that the knobs describe; slow receivers get fewer messages, so that no change takes long."""
-    rate = receiver.value
+    rate = receiver.value or None
     seconds = 0.2 if rate else 1.0
     most = int((rate or 1e9) * seconds / (producers.value * payload.value))
-    bounds = {"capacity": capacity.value, "on_full": on_full.value, "read_rate": rate}
+    bounds = {"capacity": capacity.value or None, "on_full": on_full.value, "read_rate": rate}
     return {"messages": max(1, min(1000, most)), "min_seconds": 0 if rate else SECONDS, "timeout": 20} | bounds
 
 
-def draw() -> Figure:
-    """The runs so far, in the order in which they were made."""
+def draw() -> bytes:
+    """The runs so far, in the order in which they were made, as a picture."""
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
     shown = runs[-KEPT:]
@@ -81,7 +82,9 @@ def draw() -> Figure:
         axes.scatter(at, [speeds[place] for place in at], label=name, zorder=2)
     axes.set(yscale="log", ylabel="messages a second", xlabel="run", xticks=range(len(shown)))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    return figure
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110)
+    return drawn.getvalue()
 
 
 def change(_: object = None) -> None:
@@ -93,9 +96,7 @@ def change(_: object = None) -> None:
         return
     runs.append(run)
     answer.value = run._repr_html_()
-    picture.clear_output(wait=True)
-    with picture:
-        display(draw())
+    picture.value = draw()
 
 
 for knob in knobs:
@@ -127,4 +128,4 @@ dropped = runs[-1]
 waited.status, waited.dropped, dropped.status, dropped.sent == dropped.delivered + dropped.dropped
 
 # %%
-draw()
+Image(draw(), width=800)
