@@ -157,11 +157,15 @@ plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which ch
 	$(call say,plant: scripts/plant.py)
 	@$(PYTHON) scripts/plant.py
 
+.PHONY: asan
+asan: $(READY) ## the queues' tests under AddressSanitizer and its leak check (some minutes)
+	$(call say,asan: scripts/asan.sh)
+	@scripts/asan.sh
+
 .PHONY: prove
-prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
-	$(call say,prove: the long tests of cargo and pytest)
-	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
-	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
+prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md
+	$(call say,prove: scripts/prove.py)
+	@$(PYTHON) scripts/prove.py
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 
@@ -170,6 +174,11 @@ docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warnin
 	$(call say,docs: docs/_build/html)
 	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@$(PYTHON) scripts/check_docs.py docs/_build/html
+
+.PHONY: test-browser
+test-browser: $(BUILT) $(VENV)/.docs ## the live view in a JupyterLab in headless Chromium (FANIN_PICTURES=docs/how-to retakes)
+	$(call say,test-browser: tests/browser)
+	@$(PYTHON) -m pytest tests/browser
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 

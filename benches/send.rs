@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench send`. The receiver is a thread that reads and throws away, in the same process.
 
+#![allow(clippy::expect_used)] // what cannot begin cannot be measured
+
 use std::io::{self, IoSlice, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::task::{Context, Poll};
@@ -120,7 +122,9 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    Framing::ALL.iter().for_each(|framing| runtime.block_on(call(*framing)));
+    for framing in Framing::ALL {
+        runtime.block_on(call(*framing));
+    }
     for (threads, size) in [(1, 64), (8, 64), (64, 64), (8, 1024), (8, 65_536)] {
         for framing in [Framing::None, Framing::Lines] {
             run(address, threads, size, framing);

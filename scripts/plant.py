@@ -3,7 +3,8 @@
     python scripts/plant.py [WORD ...]     # only bugs whose names hold one of the words
     python scripts/plant.py --quick …      # without trying the checks on the sound sources first
 
-Fails when a bug is caught by none of its checks, when it cannot be planted, and when a check fails with nothing planted.
+Fails when a bug is caught by none of its checks, when it cannot be planted, and when a check fails with nothing
+planted.
 """
 
 import os
@@ -33,6 +34,9 @@ TARGETS = {
     "unit": f"{OWN} --lib",
     "conformance": f"{OWN} --test {{tool}}",
     "lanes": f"{OWN} --test {{tool}}",
+    "sink": f"{OWN} --test {{tool}}",
+    "sink_simulation": f"{OWN} --test {{tool}}",
+    "loom_sink": "--manifest-path models/Cargo.toml --target-dir {root}/target/models --features loom --test loom_sink",
 }
 
 

@@ -16,7 +16,7 @@
 //!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
 //!
-//! Messages that differ in size are [frames](self::frames), which say their length first; they are `exact` too.
+//! Messages that differ in size are [frames], which say their length first; they are `exact` too.
 
 pub mod frames;
 
@@ -41,6 +41,7 @@ pub const COUNTER: u16 = 255;
 
 /// How much the ledger can show for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Proof {
     /// Every message carries its producer, its whole sequence number and a filler made of both: every loss, double,
     /// disorder and changed byte is seen.
@@ -69,6 +70,7 @@ impl Proof {
 
 /// What a record on the wire says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stamp {
     /// Producer and sequence; the sequence is cut to [`Layout::sequence_bits`].
     Known {

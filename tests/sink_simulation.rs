@@ -3,11 +3,13 @@
 //!
 //! `FANIN_SEED=17 cargo test --test sink_simulation` replays one seed; `FANIN_SEEDS=500000` runs so many.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fanin::actor::stream::Stream;
@@ -15,6 +17,7 @@ use fanin::message::framing::{Decoder, Framing};
 use fanin::sink::{Backoff, Config, Confirm, Connect, Delivery, Failure, Reconnect, Sink, Stats};
 use fanin::{Error, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Sleep, sleep};
 use turmoil::net::{TcpListener, TcpStream};
 use turmoil::{Builder, Sim};
 
@@ -31,27 +34,36 @@ impl Random {
     }
 }
 
-/// A connection whose every write takes so many bytes at the most: frames are cut when a segment is lost.
-struct Bites(TcpStream, usize);
+/// A slow connection: a write takes so many bytes at the most, and the next has to wait. So a loss comes within a frame,
+/// of which some is written and some is not.
+struct Bites {
+    stream: TcpStream,
+    bite: usize,
+    rest: Option<Pin<Box<Sleep>>>,
+}
 
 impl AsyncRead for Bites {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Bites {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let most = self.1.min(bytes.len());
-        Pin::new(&mut self.0).poll_write(cx, &bytes[..most])
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(cx));
+        }
+        self.rest = Some(Box::pin(sleep(TICK)));
+        let most = self.bite.min(bytes.len());
+        Pin::new(&mut self.stream).poll_write(cx, &bytes[..most])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -66,7 +78,7 @@ impl Connect for Dial {
 
     async fn connect(&mut self) -> Result<Self::Wire> {
         let stream = TcpStream::connect(("server", PORT)).await.map_err(Error::io("connect"))?;
-        Ok(Stream::new(Bites(stream, self.bite)))
+        Ok(Stream::new(Bites { stream, bite: self.bite, rest: None }))
     }
 }
 
@@ -229,11 +241,11 @@ fn simulate(seed: u64) -> Hardship {
     let (messages, bite) = (1 + random.below(200), 20 + random.below(300) as usize);
     let pauses = (0..random.below(4)).map(|_| random.below(messages)).collect();
     let faults = faults(&mut random);
-    let (seen, outcome) = (Seen::default(), Arc::new(Mutex::new(None)));
-    let record = Arc::clone(&seen);
+    let (record, outcome) = (Seen::default(), Arc::new(Mutex::new(None)));
+    let kept = Arc::clone(&record);
     sim.host("server", move || {
-        let seen = Arc::clone(&record);
-        async move { Ok(serve(seen, echoes).await?) }
+        let record = Arc::clone(&kept);
+        async move { Ok(serve(record, echoes).await?) }
     });
     let told = Arc::clone(&outcome);
     sim.client("client", async move {
@@ -253,7 +265,9 @@ fn simulate(seed: u64) -> Hardship {
         }
         // What is past the last fault is mended, also where two of them overlapped.
         if tick == 300 {
-            [Fault::Partition, Fault::Hold, Fault::Crash].into_iter().for_each(|fault| mend(&mut sim, fault));
+            for fault in [Fault::Partition, Fault::Hold, Fault::Crash] {
+                mend(&mut sim, fault);
+            }
         }
         is_done = is_done || sim.step().expect("it does not finish");
         if is_done {
@@ -261,16 +275,16 @@ fn simulate(seed: u64) -> Hardship {
         }
     }
     let (outcome, stats) = outcome.lock().unwrap().take().expect("the producer has ended");
-    let seen = seen.lock().unwrap();
-    let came: usize = seen.iter().map(|stream| numbers(stream).0.len()).sum();
-    check(reconnect, messages, outcome, &seen);
+    let record = record.lock().unwrap();
+    let came: usize = record.iter().map(|stream| numbers(stream).0.len()).sum();
+    check(reconnect, messages, outcome, &record);
     Hardship {
         losses: stats.losses,
         failed_attempts: stats.failed_attempts,
         waits: stats.waits,
         in_doubt: stats.delivery.in_doubt.messages,
         doubles: if reconnect == Reconnect::AtLeastOnce { came as u64 - messages } else { 0 },
-        cut: seen.iter().filter(|stream| numbers(stream).1 > 0).count() as u64,
+        cut: record.iter().filter(|stream| numbers(stream).1 > 0).count() as u64,
     }
 }
 

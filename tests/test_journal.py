@@ -324,7 +324,8 @@ def test_a_spoilt_journal_is_finished_or_refused(path: Path, seed: int) -> None:
 
 SWEEP = """
 import sys, time, fanin
-plan = fanin.Plan(["mpsc/batch", "swap/batch"], [1, 8], rounds=500, min_seconds=0.005, seed=5)
+how = {"rounds": 500, "min_seconds": 0.005, "seed": 5, "confirm": int(sys.argv[2])}
+plan = fanin.Plan(["mpsc/batch", "swap/batch"], [1, 8], **how)
 try:
     plan.run(journal=sys.argv[1], progress=False)
 except fanin.SweepInterrupted as stop:
@@ -332,9 +333,11 @@ except fanin.SweepInterrupted as stop:
 """
 
 
+@pytest.mark.parametrize("confirm", [0, 2])
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_sweep_keeps_every_run(path: Path, sign: signal.Signals) -> None:
-    with subprocess.Popen([sys.executable, "-c", SWEEP, str(path)], stdout=subprocess.PIPE, text=True) as process:
+def test_a_stopped_sweep_keeps_every_run(path: Path, sign: signal.Signals, confirm: int) -> None:
+    command = [sys.executable, "-c", SWEEP, str(path), str(confirm)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not path.exists() or path.read_bytes().count(b"\n") < 12:
             assert time.monotonic() < deadline

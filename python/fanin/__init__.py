@@ -43,9 +43,11 @@ __all__ = [
     "HostBusy",
     "JournalError",
     "LineFault",
+    "Live",
     "MessageError",
     "MissingExtra",
     "Mix",
+    "Moment",
     "NotArrived",
     "NotDelivered",
     "OpenLoop",
@@ -73,6 +75,7 @@ __all__ = [
     "closed_loop",
     "concat",
     "doctor",
+    "live",
     "mix",
     "open_loop",
     "pause",
@@ -130,6 +133,7 @@ if TYPE_CHECKING:
     from .sweeps import Sweep, concat
     from .syslog import SyslogFormatter
     from .table import Table
+    from .view import Live, Moment, live
 else:
     _HOMES = {
         "_told": "Dropped Reconnected",
@@ -159,6 +163,7 @@ else:
         "sweeps": "Sweep concat",
         "syslog": "SyslogFormatter",
         "table": "Table",
+        "view": "Live Moment live",
     }
 
     def __getattr__(name: str) -> object:

@@ -16,6 +16,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
@@ -51,15 +52,21 @@ def _run_one(block: Block, keeper: Keeper) -> None:
     command = [sys.executable, "-c", START, json.dumps(sys.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as child:
         try:
-            assert child.stdin is not None
             assert child.stdout is not None
-            pickle.dump(block, child.stdin)
-            child.stdin.flush()
+            _hand_over(child, block)
             _take(child.stdout, keeper)
         except EOFError:
             raise FaninError(f"a fresh process ended before its runs did, with code {child.wait()}") from None
         finally:
             child.kill()
+
+
+def _hand_over(child: subprocess.Popen[bytes], block: Block) -> None:
+    assert child.stdin is not None
+    # A process that has ended already says so at its other pipe.
+    with suppress(BrokenPipeError):
+        child.stdin.write(pickle.dumps(block))
+        child.stdin.close()
 
 
 def _take(pipe: IO[bytes], keeper: Keeper) -> None:

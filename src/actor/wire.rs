@@ -12,7 +12,9 @@ use std::task::{Context, Poll, ready};
 use nix::libc::MSG_NOSIGNAL;
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// Where there is no such signal, there is no such flag.
 #[cfg(not(unix))]
@@ -99,7 +101,9 @@ macro_rules! sockets {
     )*};
 }
 
-sockets!(TcpStream, UnixStream);
+sockets!(TcpStream);
+#[cfg(unix)]
+sockets!(UnixStream);
 
 /// Whether a call has to be made again, now or when the socket is ready.
 fn is_no_answer(error: &io::Error) -> bool {

@@ -71,6 +71,7 @@ pub(super) fn forget_the_absent() {
 /// Everybody has to have been woken before.
 #[pyfunction]
 pub(super) fn settle(py: Python<'_>, seconds: f64) -> bool {
+    // Relaxed, both: they are counted and told with the interpreter attached, which orders them.
     EXITING.store(true, Ordering::Relaxed);
     let deadline = deadline(Some(seconds));
     while AWAY.load(Ordering::Relaxed) > 0 {

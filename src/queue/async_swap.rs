@@ -59,7 +59,7 @@ struct Shared {
     filled: Notify,
     senders: AtomicUsize,
     /// Written before the receiver's last look takes the lock and read under the lock, so that look sees all that was
-    /// taken; the lock orders the two.
+    /// taken; the lock orders the two, so Relaxed.
     open: AtomicBool,
 }
 
@@ -123,7 +123,7 @@ pub struct AsyncSwapReceiver {
 }
 
 impl AsyncSwapReceiver {
-    /// The end is read before the look: a sender that pushes and goes between the two is then found by the next look.
+    /// Acquire: the partner is in the senders' drop. The end is read before the look: a sender that pushes and goes between the two is then found by the next look.
     fn ended(&self) -> bool {
         self.shared.senders.load(Ordering::Acquire) == 0 || !self.shared.open.load(Ordering::Relaxed)
     }

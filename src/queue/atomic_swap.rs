@@ -104,6 +104,7 @@ impl<C> Shared<C> {
     /// Links the message in front; whether nothing was there before. Given back when the queue is closed.
     #[inline]
     fn push(&self, message: C) -> Result<bool, C> {
+        // Relaxed: a first guess, and after a failed exchange the next; only an exchange that succeeds hands over.
         let mut older = self.newest.load(Ordering::Relaxed);
         let node = Box::into_raw(Box::new(Node { message, older, watched: Watched::new(1) }));
         loop {
@@ -113,9 +114,9 @@ impl<C> Shared<C> {
             }
             // SAFETY: as above: until the exchange below succeeds, the node is this thread's alone.
             unsafe { (*node).link(older) };
-            // Release: the consumer's exchange in `take` (Acquire) sees the node's content. Later pushes are read-modify-
+            // AcqRel. Release: the consumer's exchange in `take` (Acquire) sees the node's content. Later pushes are read-modify-
             // writes of the same word, so they carry it on. Acquire: a push that finds null has read the exchange of
-            // `take` (Release), and so sees the waker that was left before it.
+            // `take` (Release), and so sees the waker that was left before it. Relaxed when it fails: it is tried again.
             match self.newest.compare_exchange_weak(older, node, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(older.is_null()),
                 Err(newest) => older = newest,
@@ -125,7 +126,7 @@ impl<C> Shared<C> {
 
     /// Exchanges the stack for `next`, and turns what it was around.
     fn take(&self, next: *mut Node<C>) -> Chain<C> {
-        // Acquire and Release: the partners are in `push`.
+        // AcqRel: the partners of both are in `push`.
         let mut newest = self.newest.swap(next, Ordering::AcqRel);
         let mut chain = Chain::default();
         while newest != closed() && !newest.is_null() {
@@ -242,7 +243,8 @@ pub struct StackReceiver<C: Carrier> {
 impl<C: Carrier> StackReceiver<C> {
     /// Takes what is there. `Ready(false)` at the end.
     fn look(&mut self) -> Poll<bool> {
-        // The end is read before the look, so that what the last sender pushed is found by it.
+        // The end is read before the look, so that what the last sender pushed is found by it. Acquire: the partner is in
+        // the senders' drop.
         let ended = self.shared.senders.load(Ordering::Acquire) == 0 || self.shared.is_closed();
         if self.chain.length == 0 {
             let closed = self.shared.is_closed();

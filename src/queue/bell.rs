@@ -27,7 +27,7 @@ impl Bell {
         self.sleeper.register(sleeper);
         // Release: who reads it (Acquire in `wake`) sees the waker.
         self.sleeping.0.store(true, Ordering::Release);
-        // Before the look that follows; its partner is in `ring`.
+        // SeqCst: before the look that follows; its partner is in `ring`.
         fence(Ordering::SeqCst);
     }
 
@@ -40,7 +40,7 @@ impl Bell {
     /// Wakes the consumer if it sleeps, or is about to. To be called after what it should find is published.
     #[inline]
     pub(super) fn ring(&self) {
-        // After the publishing; its partner is in `listen`.
+        // SeqCst: after the publishing; its partner is in `listen`.
         fence(Ordering::SeqCst);
         if self.sleeping.0.load(Ordering::Relaxed) {
             self.wake();

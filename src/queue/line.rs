@@ -16,7 +16,8 @@ use crate::error::SendError;
 /// The waiting senders, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// How many stand in the list and are not called. Written under the list's lock.
+    /// How many stand in the list and are not called. Written under the list's lock, and read beside the fences of `join` and
+    /// `call`, so Relaxed.
     uncalled: Padded<AtomicUsize>,
     list: Mutex<List>,
 }
@@ -37,7 +38,7 @@ impl Line {
 
     /// Calls up to `count`. To be called after the room is free.
     pub(super) fn call(&self, count: usize) {
-        // After the freeing; its partner is in `join`.
+        // SeqCst: after the freeing; its partner is in `join`.
         fence(Ordering::SeqCst);
         if self.uncalled.0.load(Ordering::Relaxed) > 0 {
             self.call_some(count.max(1));
@@ -71,7 +72,7 @@ impl Line {
         list.uncalled.insert(at, (ticket, waker.clone()));
         self.uncalled.0.store(list.uncalled.len(), Ordering::Relaxed);
         drop(list);
-        // Before the try that follows; its partner is in `call`.
+        // SeqCst: before the try that follows; its partner is in `call`.
         fence(Ordering::SeqCst);
         (ticket, at == 0)
     }

@@ -184,6 +184,7 @@ impl Shared {
     /// The mark that the message begins at; `None` for an empty message, which leaves no trace.
     #[inline]
     fn reserve(&self, length: u32) -> Result<Option<Mark>, SendError> {
+        // Relaxed: a first guess, here and below; the exchange tells whether it was right.
         let mut word = self.reserved.0.load(Ordering::Relaxed);
         loop {
             if word & CLOSED != 0 {
@@ -195,7 +196,7 @@ impl Shared {
             let from = Mark::of(word);
             // Acquire: the consumer has read what it freed (Release in `free`), so it may be written over.
             let (messages, bytes) = from.since(Mark::of(self.freed.0.load(Ordering::Acquire)));
-            // A `freed` that is later than `word` makes these large: then the exchange would fail, so look again.
+            // A `freed` that is later than `word` makes these large: then the exchange would fail, so look again (Relaxed).
             if messages >= self.most.0 || bytes + length as usize > self.most.1 {
                 let seen = std::mem::replace(&mut word, self.reserved.0.load(Ordering::Relaxed));
                 if seen == word {
@@ -235,6 +236,7 @@ impl Shared {
 
     /// Hands what comes before `mark` back to the producers.
     fn free(&self, mark: Mark) {
+        // Relaxed: nobody else writes it.
         let freed = Mark::of(self.freed.0.load(Ordering::Relaxed));
         // Release: the partner is the load in `reserve`.
         self.freed.0.store(mark.word(), Ordering::Release);
@@ -309,7 +311,8 @@ impl RingReceiver {
     /// Whether no more can be reserved, and what was is drained. To be read before the look.
     fn ended(&self) -> bool {
         let shared = &self.batch.shared;
-        // Acquire: the partner is in the senders' drop.
+        // Acquire: the partner is in the senders' drop. Relaxed: who closes is the consumer, and what was reserved before
+        // that stands in the same word.
         let gone = shared.senders.load(Ordering::Acquire) == 0;
         let word = shared.reserved.0.load(Ordering::Relaxed);
         gone || (word & CLOSED != 0 && Mark::of(word) == self.batch.to)
@@ -328,6 +331,7 @@ impl RingReceiver {
         if to == from {
             return if ended { Poll::Ready(false) } else { Poll::Pending };
         }
+        // Relaxed: a figure for reports.
         self.backlog = Mark::of(shared.reserved.0.load(Ordering::Relaxed)).since(*from).1;
         Poll::Ready(true)
     }

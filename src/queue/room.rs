@@ -12,6 +12,7 @@ use crate::error::{Error, Result, SendError};
 
 /// The most that a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Capacity {
     /// In bytes of messages.
     Bytes(usize),
@@ -60,6 +61,7 @@ impl Capacity {
 
 /// What becomes of a message for which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OnFull {
     /// Its sender waits.
     Wait,

@@ -71,28 +71,40 @@ impl Default for AtomicWaker {
 pub(crate) struct Watched {
     #[cfg(fanin_loom)]
     cells: Vec<loom::cell::UnsafeCell<()>>,
+    /// Loaded before each access. loom takes a thread's accesses between two of its atomic steps for simultaneous: without
+    /// a step of their own, those right after a Release store would count as published by it. Relaxed: it orders nothing.
+    #[cfg(fanin_loom)]
+    step: AtomicBool,
 }
 
-#[cfg_attr(not(fanin_loom), allow(clippy::unused_self))]
-#[cfg_attr(fanin_loom, allow(clippy::used_underscore_binding))]
+#[cfg(not(fanin_loom))]
+#[allow(clippy::unused_self)]
 impl Watched {
     #[inline]
     pub(crate) fn new(_size: usize) -> Self {
-        Self {
-            #[cfg(fanin_loom)]
-            cells: (0.._size).map(|_| loom::cell::UnsafeCell::new(())).collect(),
-        }
+        Self {}
     }
 
     #[inline]
-    pub(crate) fn written(&self, _at: usize, _length: usize) {
-        #[cfg(fanin_loom)]
-        self.cells[_at.._at + _length].iter().for_each(|cell| cell.with_mut(|_| ()));
-    }
+    pub(crate) fn written(&self, _at: usize, _length: usize) {}
 
     #[inline]
-    pub(crate) fn read(&self, _at: usize, _length: usize) {
-        #[cfg(fanin_loom)]
-        self.cells[_at.._at + _length].iter().for_each(|cell| cell.with(|_| ()));
+    pub(crate) fn read(&self, _at: usize, _length: usize) {}
+}
+
+#[cfg(fanin_loom)]
+impl Watched {
+    pub(crate) fn new(size: usize) -> Self {
+        Self { cells: (0..size).map(|_| loom::cell::UnsafeCell::new(())).collect(), step: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn written(&self, at: usize, length: usize) {
+        self.step.load(Ordering::Relaxed);
+        self.cells[at..at + length].iter().for_each(|cell| cell.with_mut(|_| ()));
+    }
+
+    pub(crate) fn read(&self, at: usize, length: usize) {
+        self.step.load(Ordering::Relaxed);
+        self.cells[at..at + length].iter().for_each(|cell| cell.with(|_| ()));
     }
 }

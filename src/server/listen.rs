@@ -3,19 +3,17 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use socket2::SockRef;
 
 use super::Settings;
 use super::stream::Stream;
+#[cfg(unix)]
+use super::unix::{self, SocketFile};
 use crate::error::{Error, Result};
-
-/// The longest path that a Unix socket's address has room for, in bytes.
-const LONGEST_PATH: usize = 107;
 
 /// How many connections may wait to be accepted, as far as the system allows it: with few, a crowd that comes at once
 /// waits for seconds until it tries again.
@@ -23,6 +21,7 @@ const BACKLOG: i32 = 4096;
 
 /// Where a server can be reached. It is written as a URL: `tcp://127.0.0.1:9000`, `unix:///run/app.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// An address and a port.
     Tcp(SocketAddr),
@@ -43,23 +42,11 @@ impl fmt::Display for Endpoint {
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(tokio::net::TcpListener),
-    Unix { listener: tokio::net::UnixListener, _file: SocketFile },
-}
-
-/// A socket's file, removed with its listener, unless another has taken its place.
-#[derive(Debug)]
-pub(super) struct SocketFile {
-    path: PathBuf,
-    identity: Option<(u64, u64)>,
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if self.identity.is_some() && identity(&self.path) == self.identity {
-            // Where it cannot be removed, the next to listen there does.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
+    #[cfg(unix)]
+    Unix {
+        listener: tokio::net::UnixListener,
+        _file: SocketFile,
+    },
 }
 
 impl Listener {
@@ -67,6 +54,7 @@ impl Listener {
     pub(super) async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
+            #[cfg(unix)]
             Self::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
         }
     }
@@ -81,6 +69,7 @@ pub(super) struct Bound {
 
 enum Socket {
     Tcp(TcpListener),
+    #[cfg(unix)]
     Unix(UnixListener, SocketFile),
 }
 
@@ -97,6 +86,7 @@ impl Bound {
     pub(super) fn watched(self) -> Result<Listener> {
         let listener = match self.socket {
             Socket::Tcp(listener) => tokio::net::TcpListener::from_std(listener).map(Listener::Tcp),
+            #[cfg(unix)]
             Socket::Unix(listener, file) => {
                 tokio::net::UnixListener::from_std(listener).map(|listener| Listener::Unix { listener, _file: file })
             }
@@ -117,16 +107,18 @@ impl Bound {
         Ok(Self { endpoint, receive_buffer, socket: Socket::Tcp(listener) })
     }
 
+    #[cfg(unix)]
     fn unix(path: &Path, size: Option<usize>) -> Result<Self> {
-        check(path)?;
-        let fail =
-            |source| Error::Address { doing: "listen on", address: format!("unix://{}", path.display()), source };
-        let listener = bind(path).map_err(fail)?;
-        let file = SocketFile { path: path.to_owned(), identity: identity(path) };
-        SockRef::from(&listener).listen(BACKLOG).map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
+        let (listener, file) = unix::listen(path)?;
+        SockRef::from(&listener).listen(BACKLOG).map_err(Error::io("listen on a path"))?;
+        listener.set_nonblocking(true).map_err(Error::io("listen on a path"))?;
         let receive_buffer = receive_buffer(&SockRef::from(&listener), size)?;
         Ok(Self { endpoint: Endpoint::Unix(path.to_owned()), receive_buffer, socket: Socket::Unix(listener, file) })
+    }
+
+    #[cfg(not(unix))]
+    fn unix(path: &Path, _: Option<usize>) -> Result<Self> {
+        Err(Error::argument("path", path.display(), "allowed is none: this system has no Unix sockets"))
     }
 }
 
@@ -137,38 +129,4 @@ fn receive_buffer(socket: &SockRef<'_>, wanted: Option<usize>) -> Result<usize> 
         socket.set_recv_buffer_size(size).map_err(Error::io("set a buffer's size"))?;
     }
     socket.recv_buffer_size().map_err(Error::io("read a buffer's size"))
-}
-
-/// Paths that no socket can have are told apart from those that the system refuses.
-fn check(path: &Path) -> Result<()> {
-    let (bytes, shown) = (path.as_os_str().as_bytes(), path.display());
-    if bytes.is_empty() || bytes.contains(&0) || bytes.starts_with(b"@") {
-        return Err(Error::argument("path", shown, "allowed are paths in the file system; no abstract names"));
-    }
-    if bytes.len() > LONGEST_PATH {
-        let allowed = format!("allowed are paths of up to {LONGEST_PATH} bytes; this one has {}", bytes.len());
-        return Err(Error::argument("path", shown, allowed));
-    }
-    Ok(())
-}
-
-/// Listens on a path. A socket that nobody listens on any more is left over, and removed; nothing else is.
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        bound => bound,
-    }
-}
-
-fn is_left_over(path: &Path) -> bool {
-    let is_socket = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
-    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
-/// What tells a file from another of the same name.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.symlink_metadata().ok().map(|file| (file.dev(), file.ino()))
 }

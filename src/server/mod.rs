@@ -28,6 +28,8 @@ mod report;
 mod settings;
 mod stream;
 mod throttle;
+#[cfg(unix)]
+mod unix;
 mod worker;
 
 use std::fmt;

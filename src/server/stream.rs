@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// A connected stream. Its writes are sends with `MSG_NOSIGNAL`: a client that is gone is an error, never a signal.
 #[derive(Debug)]
 pub(super) enum Stream {
     Tcp(TcpStream),
+    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -19,6 +22,7 @@ macro_rules! either {
     ($stream:expr, $inner:ident => $call:expr) => {
         match $stream {
             Stream::Tcp($inner) => $call,
+            #[cfg(unix)]
             Stream::Unix($inner) => $call,
         }
     };
@@ -27,8 +31,10 @@ macro_rules! either {
 impl Stream {
     /// Without this the end of an echo could wait for the client's acknowledgement. Where it fails, so will the first read.
     pub(super) fn set_nodelay(&self) {
-        if let Self::Tcp(stream) = self {
-            let _ = stream.set_nodelay(true);
+        match self {
+            Self::Tcp(stream) => drop(stream.set_nodelay(true)),
+            #[cfg(unix)]
+            Self::Unix(_) => {}
         }
     }
 
@@ -63,9 +69,11 @@ impl Stream {
 
     /// Closes it so that the client sees a reset, where there are such things: on a Unix socket it is a close.
     pub(super) fn reset(self) {
-        if let Self::Tcp(stream) = &self {
+        match &self {
             // Where it fails the connection is broken already.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            Self::Tcp(stream) => drop(SockRef::from(stream).set_linger(Some(Duration::ZERO))),
+            #[cfg(unix)]
+            Self::Unix(_) => {}
         }
     }
 }

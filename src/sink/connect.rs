@@ -2,13 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{Domain, SockRef, Socket, TcpKeepalive};
-use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
+#[cfg(unix)]
+use socket2::Domain;
+use socket2::{SockRef, Socket, TcpKeepalive};
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
@@ -24,6 +29,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(super) enum Line {
     Tcp(TcpStream),
+    #[cfg(unix)]
     Unix(UnixStream),
     Tls(Box<Stream<TlsStream<Quiet>>>),
 }
@@ -32,6 +38,7 @@ macro_rules! each {
     ($line:expr, $wire:ident => $call:expr) => {
         match $line {
             Line::Tcp($wire) => $call,
+            #[cfg(unix)]
             Line::Unix($wire) => $call,
             Line::Tls($wire) => $call,
         }
@@ -76,6 +83,7 @@ impl Dial {
     }
 
     /// Takes a socket that is connected already.
+    #[cfg(unix)]
     pub(super) fn over(config: Config, socket: Socket) -> Self {
         Self { given: Some(socket), ..Self::new(config) }
     }
@@ -127,7 +135,8 @@ impl Dial {
         Ok(())
     }
 
-    async fn unix(&self, path: &Path) -> Result<UnixStream> {
+    #[cfg(unix)]
+    async fn unix(&self, path: &Path) -> Result<Line> {
         let fail = |source| Error::Address { doing: "connect to", address: self.config.target.to_string(), source };
         let bytes = path.as_os_str().as_encoded_bytes();
         let stream = match bytes.strip_prefix(b"@") {
@@ -136,7 +145,13 @@ impl Dial {
         };
         let stream = stream.map_err(fail)?;
         self.size_buffers(&SockRef::from(&stream)).map_err(fail)?;
-        Ok(stream)
+        Ok(Line::Unix(stream))
+    }
+
+    #[cfg(not(unix))]
+    async fn unix(&self, _: &Path) -> Result<Line> {
+        let allowed = "this system has no Unix sockets that could be used: allowed are tcp and tls";
+        Err(Error::argument("target", &self.config.target, allowed))
     }
 
     async fn tls(&mut self, host: &str, port: u16) -> Result<Line> {
@@ -160,6 +175,7 @@ impl Dial {
     fn adopt(&self, socket: Socket) -> io::Result<Line> {
         socket.set_nonblocking(true)?;
         self.size_buffers(&SockRef::from(&socket))?;
+        #[cfg(unix)]
         if socket.domain()? == Domain::UNIX {
             return Ok(Line::Unix(UnixStream::from_std(OwnedFd::from(socket).into())?));
         }
@@ -178,13 +194,14 @@ impl Connect for Dial {
         }
         match self.config.target.clone() {
             Target::Tcp { host, port } => self.tcp(&host, port).await.map(Line::Tcp),
-            Target::Unix(path) => self.unix(&path).await.map(Line::Unix),
+            Target::Unix(path) => self.unix(&path).await,
             Target::Tls { host, port } => self.tls(&host, port).await,
         }
     }
 }
 
 /// An abstract name as a path, which tokio takes for one by its leading zero.
+#[cfg(unix)]
 fn abstract_path(name: &[u8]) -> std::path::PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec([b"\0", name].concat()).into()
@@ -194,6 +211,7 @@ fn abstract_path(name: &[u8]) -> std::path::PathBuf {
 ///
 /// # Errors
 /// [`Error::Argument`] when it is no connected stream socket of TCP or Unix.
+#[cfg(unix)]
 pub(super) fn check_socket(socket: OwnedFd) -> Result<Socket> {
     let socket = Socket::from(socket);
     let fail = |what: &str| Error::argument("socket", format!("{socket:?}"), what);

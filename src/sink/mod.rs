@@ -1,4 +1,48 @@
 //! A fan-in to ship: any number of threads and tasks send bytes, one actor carries them to a socket.
+//!
+//! ```text
+//! callers ──► chain ──► window ──► wire ──► the other end
+//!   │        (unsent)  (written,            │
+//!   │                   not acked)  ◄───────┘ echo
+//!   └─ account: accepted = acked + written + in_doubt + unsent + dropped, at every moment
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use fanin::server::{Mode, Server, Settings};
+//! use fanin::sink::{Config, Confirm, Framing, Sink, Wait};
+//!
+//! let server = Server::start(&Settings::local(Mode::Echo))?;
+//! let mut config = Config::new(format!("tcp://{}", server.address()).parse()?);
+//! config.framing = Framing::Lines;
+//! config.confirm = Confirm::Echo;
+//!
+//! let sink = Sink::new(config)?;
+//! sink.open().wait()?; // or .await
+//! sink.try_send(b"from any thread")?; // never waits
+//! sink.send(b"or waiting for room").wait()?; // or .await
+//! let delivery = sink.close(Duration::from_secs(5)).wait()?;
+//! assert_eq!(delivery.acked.messages, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What holds
+//! * A send that returns `Ok` has taken the whole message once; any other has taken nothing of it.
+//! * Messages go out in the order of the calls, whole: a frame that was begun on one connection is never continued on
+//!   another.
+//! * What a sink holds, unsent or not acknowledged, is bounded by its capacity. Room is handed out first come, first
+//!   served, to threads and tasks alike; who gives up waiting hands its turn on.
+//! * Every message is in exactly one column of its [`Delivery`]. *Written* is what the system took on a connection that was
+//!   not lost, and no more than that; *acked* is what came back. When a connection is lost, what was written on it and not
+//!   acknowledged is *in doubt*, and so is a frame of which any byte was written. *Dropped* never was.
+//! * Everybody who waits is woken by a loss, a close, and a panic of the actor, and told why: [`Failure`].
+//!
+//! # How it is built
+//! Callers and the actor meet under one short lock: a caller frames and copies its message there, the actor takes whole
+//! blocks. The actor is woken only when it sleeps. It is one thread with a runtime of its own; [`Sink::driven`] makes
+//! it a future instead. Framing, account, window and back-off are plain state machines, tested without a socket. Callers are
+//! never called back: what there is to tell is told by [`Sink::events`].
 
 mod account;
 mod backoff;
@@ -24,6 +68,7 @@ mod wait;
 mod window;
 
 use std::future::Future;
+#[cfg(unix)]
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -89,6 +134,7 @@ impl Sink {
     ///
     /// # Errors
     /// As [`new`](Self::new); [`Error::Argument`] named `socket` when it is no connected stream socket.
+    #[cfg(unix)]
     pub fn from_stream(config: Config, socket: OwnedFd) -> Result<Self> {
         config.validate()?;
         if config.reconnect != Reconnect::Off {

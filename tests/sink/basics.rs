@@ -52,7 +52,9 @@ fn many_threads_send_at_once_and_each_keeps_its_order() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let stats = sink.stats();
     assert!(stats.waits > 0 && stats.high_water_bytes <= 10_000, "{stats:?}");
     assert_eq!(within(sink.close(LONG)).unwrap().written.messages, 40_000);

@@ -36,6 +36,7 @@ impl Barrier {
     #[inline]
     pub(super) fn light(self) {
         match self {
+            // SeqCst, for the compiler alone: pairs with the system call in `heavy`.
             Self::Asymmetric => std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst),
             // SeqCst: pairs with the fence in `heavy`.
             Self::Fenced => fence(Ordering::SeqCst),

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
 use std::path::PathBuf;
 
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use crate::error::{Error, Result};
 use crate::server::stream::Stream;
@@ -14,6 +17,7 @@ use crate::server::stream::Stream;
 pub(super) enum Dial {
     /// All addresses of its name, in the order in which they are tried.
     Tcp(Vec<SocketAddr>),
+    #[cfg(unix)]
     Unix(PathBuf),
 }
 
@@ -21,6 +25,7 @@ impl Dial {
     /// Reads a URL and resolves its name.
     pub(super) fn new(target: &str) -> Result<Self> {
         let unknown = || Error::argument("target", target, "allowed are tcp://host:port and unix:///path");
+        #[cfg(unix)]
         if let Some(path) = target.strip_prefix("unix://") {
             return if path.is_empty() { Err(unknown()) } else { Ok(Self::Unix(path.into())) };
         }
@@ -37,6 +42,7 @@ impl Dial {
     pub(super) async fn connect(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(addresses) => TcpStream::connect(&addresses[..]).await.map(Stream::Tcp),
+            #[cfg(unix)]
             Self::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
         }
     }

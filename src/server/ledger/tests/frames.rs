@@ -37,7 +37,9 @@ fn bytes(frames: &Frames, order: &Order) -> Vec<u8> {
 fn judge(frames: &Arc<Frames>, pieces: &[&[u8]]) -> Verdict {
     let mut ledger = Ledger::framed(Arc::clone(frames), MESSAGES);
     let at = Instant::now();
-    pieces.iter().for_each(|piece| ledger.received(piece, at));
+    for piece in pieces {
+        ledger.received(piece, at);
+    }
     let verdict = ledger.close();
     assert_eq!(verdict.delivered + verdict.lost, 3 * MESSAGES);
     verdict
