@@ -1,13 +1,15 @@
 //! What a thread, or the whole process, has used of the machine.
 //!
-//! The sum of user and system time is exact; the kernel splits it by sampling, so over a few milliseconds the split is
-//! coarse.
+//! The sum of user and system time is exact: it is read from the clock that counts a thread's or the process's processor
+//! time. What `getrusage` says may be as old as the last tick, some milliseconds, and is only asked for how that time is
+//! split; the kernel splits it by sampling, so over a few milliseconds the split is coarse.
 
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use nix::sys::time::{TimeSpec, TimeVal};
+use nix::time::{ClockId, clock_gettime};
 
 /// Processor time and context switches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,23 +28,27 @@ impl Usage {
     /// Of the process, until now; zero where the system does not tell.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::of(UsageWho::RUSAGE_SELF)
+        Self::of(UsageWho::RUSAGE_SELF, ClockId::CLOCK_PROCESS_CPUTIME_ID)
     }
 
     /// Of the calling thread, until now; zero where the system does not tell, as outside of Linux.
     #[must_use]
     pub fn of_thread() -> Self {
         #[cfg(target_os = "linux")]
-        return Self::of(UsageWho::RUSAGE_THREAD);
+        return Self::of(UsageWho::RUSAGE_THREAD, ClockId::CLOCK_THREAD_CPUTIME_ID);
         #[cfg(not(target_os = "linux"))]
         Self::default()
     }
 
-    fn of(whose: UsageWho) -> Self {
-        let Ok(usage) = getrusage(whose) else { return Self::default() };
+    fn of(whose: UsageWho, clock: ClockId) -> Self {
+        let (Ok(usage), Ok(spent)) = (getrusage(whose), clock_gettime(clock)) else { return Self::default() };
+        let (user, system) = (duration(usage.user_time()), duration(usage.system_time()));
+        let all = exact(spent);
+        let share = user.as_secs_f64() / (user + system).as_secs_f64().max(f64::MIN_POSITIVE);
+        let user = all.mul_f64(share.clamp(0.0, 1.0));
         Self {
-            user: duration(usage.user_time()),
-            system: duration(usage.system_time()),
+            user,
+            system: all.saturating_sub(user),
             voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
             involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
         }
@@ -54,9 +60,12 @@ impl Sub for Usage {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
+        // The sum is what is exact; the split, which is not, gives way to it.
+        let all = (self.user + self.system).saturating_sub(earlier.user + earlier.system);
+        let user = self.user.saturating_sub(earlier.user).min(all);
         Self {
-            user: self.user.saturating_sub(earlier.user),
-            system: self.system.saturating_sub(earlier.system),
+            user,
+            system: all - user,
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
         }
@@ -74,6 +83,10 @@ impl AddAssign for Usage {
 
 fn duration(time: TimeVal) -> Duration {
     Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+}
+
+fn exact(time: TimeSpec) -> Duration {
+    Duration::new(time.tv_sec().unsigned_abs(), u32::try_from(time.tv_nsec()).unwrap_or(0))
 }
 
 #[cfg(test)]
