@@ -1,6 +1,7 @@
 //! The producers of a burst: they wait for the start, then send their messages one after another.
 
 use std::pin::Pin;
+use std::slice::ChunksExact;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -25,6 +26,10 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// How long the producers of a stopped run have to end by themselves.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How many records are laid out at once, as far as they fit in so many bytes.
+const AHEAD: usize = 64;
+const AHEAD_BYTES: usize = 4096;
 
 /// What producers have sent, and when.
 #[derive(Clone, Copy, Debug)]
@@ -113,20 +118,24 @@ struct Producer<S> {
 impl<S: Sender> Producer<S> {
     async fn task(mut self) -> Produced {
         self.start.raised().await;
-        let mut record = vec![0; self.layout.size()];
+        let mut records = Records::new(self.layout, self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        while produced.sent < self.messages && self.prepare_task().await {
-            self.layout.write(&mut record, self.number, produced.sent);
-            // The path of every message: no future of its own.
-            let offered = if self.offer.waits() {
-                self.sender.send(&record).await.map(|()| 0)
-            } else {
-                // A producer that never waits gives the others their turn all the same.
-                tokio::task::coop::consume_budget().await;
-                self.offer.at_once(&mut self.sender, &record)
-            };
-            if !produced.count(offered) {
-                break;
+        'all: while let Some(block) = records.lay_out() {
+            for record in block {
+                if self.idles() && !self.prepare_task().await {
+                    break 'all;
+                }
+                // The path of every message: no future of its own.
+                let offered = if self.offer.waits() {
+                    self.sender.send(record).await.map(|()| 0)
+                } else {
+                    // A producer that never waits gives the others their turn all the same.
+                    tokio::task::coop::consume_budget().await;
+                    self.offer.at_once(&mut self.sender, record)
+                };
+                if !produced.count(offered) {
+                    break 'all;
+                }
             }
         }
         Produced { last: Instant::now(), ..produced }
@@ -134,15 +143,23 @@ impl<S: Sender> Producer<S> {
 
     fn thread(mut self) -> Produced {
         pollster::block_on(self.start.raised());
-        let mut record = vec![0; self.layout.size()];
+        let mut records = Records::new(self.layout, self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        while produced.sent < self.messages && self.prepare_thread() {
-            self.layout.write(&mut record, self.number, produced.sent);
-            if !produced.count(self.offer.blocking(&mut self.sender, &record)) {
-                break;
+        'all: while let Some(block) = records.lay_out() {
+            for record in block {
+                let ready = !self.idles() || self.prepare_thread();
+                if !ready || !produced.count(self.offer.blocking(&mut self.sender, record)) {
+                    break 'all;
+                }
             }
         }
         Produced { last: Instant::now(), ..produced }
+    }
+
+    /// Whether anything comes before a message.
+    #[inline]
+    fn idles(&self) -> bool {
+        !(self.delay.is_zero() && self.work.is_zero())
     }
 
     /// What comes before a message; `false` when the run was stopped in it.
@@ -187,6 +204,37 @@ impl<S: Sender> Producer<S> {
             }
         }
         true
+    }
+}
+
+/// The records of one producer, laid out some ahead of being sent.
+///
+/// A record that was written the instant before still stands in the processor's store buffer, behind what the last sends
+/// have stored. A queue that copies it by wider loads than it was written by would wait until all of that is in the
+/// cache, and be charged for how the lab makes up its messages.
+struct Records {
+    layout: Layout,
+    producer: u32,
+    block: Vec<u8>,
+    next: u64,
+    messages: u64,
+}
+
+impl Records {
+    fn new(layout: Layout, producer: u32, messages: u64) -> Self {
+        let ahead = (AHEAD_BYTES / layout.size()).clamp(1, AHEAD);
+        Self { layout, producer, block: vec![0; ahead * layout.size()], next: 0, messages }
+    }
+
+    /// The next few, one behind the other; nothing after the last.
+    fn lay_out(&mut self) -> Option<ChunksExact<'_, u8>> {
+        let (first, size) = (self.next, self.layout.size());
+        let left = usize::try_from(self.messages - first).unwrap_or(usize::MAX);
+        let count = (self.block.len() / size).min(left);
+        let block = &mut self.block[..count * size];
+        self.layout.write_run(block, self.producer, first);
+        self.next += count as u64;
+        (count > 0).then(|| block.chunks_exact(size))
     }
 }
 
