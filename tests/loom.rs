@@ -83,6 +83,22 @@ fn two_producers<Q: Queue>(capacity: Option<usize>) {
     });
 }
 
+/// Together they send more than there is room for, so they wait for each other.
+fn producers_in_turn<Q: Queue>(capacity: usize) {
+    model(move || {
+        let (mut sender, mut receiver) = open::<Q>(Some(capacity));
+        send(&mut sender, b"x").unwrap();
+        let first = produce(sender.clone(), &[b"a", b"b"]);
+        let second = produce(sender, &[b"c"]);
+        let mut all = drain_to_the_end(&mut receiver);
+        let place = |message: &[u8]| all.iter().position(|found| found == message);
+        assert!(place(b"a") < place(b"b"));
+        all.sort();
+        assert_eq!(all, [b"a", b"b", b"c", b"x"]);
+        assert_eq!((first.join().unwrap(), second.join().unwrap()), (2, 1));
+    });
+}
+
 /// What was taken is drained and what was not is refused, whenever the close comes.
 fn close_beside_sends<Q: Queue>(capacity: Option<usize>) {
     model(move || {
@@ -155,6 +171,9 @@ models! {
     lanes_of_two_producers: two_producers::<Lanes>(None);
     lanes_that_wait_for_room: one_producer::<Lanes>(&[b"a", b"b"], Some(1));
     lanes_that_wait_in_turn: two_producers::<Lanes>(Some(1));
+    /// Who has waited goes on ahead of who still waits, as far as the queue holds.
+    lanes_that_take_a_turn: one_producer::<Lanes>(&[b"a", b"b", b"c", b"d"], Some(2));
+    lanes_that_take_turns: producers_in_turn::<Lanes>(2);
     lanes_close_before_a_send: close_first::<Lanes>();
     lanes_close_beside_sends: close_beside_sends::<Lanes>(None);
     lanes_close_beside_a_sender_that_waits: close_beside_sends::<Lanes>(Some(1));
