@@ -65,7 +65,7 @@ impl Sub for Usage {
         let user = self.user.saturating_sub(earlier.user).min(all);
         Self {
             user,
-            system: all - user,
+            system: all.saturating_sub(user),
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
         }

@@ -39,6 +39,7 @@ __all__ = [
     "OpenLoop",
     "Plan",
     "PlanError",
+    "Recommendation",
     "Run",
     "Scaling",
     "Server",
@@ -54,6 +55,7 @@ __all__ = [
     "doctor",
     "open_loop",
     "published",
+    "recommend",
     "replay",
     "resume",
     "run",
@@ -63,6 +65,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .advice import Recommendation, recommend
     from .answer import Article, article, published, replay
     from .catalogue import Strategies, Strategy, strategies
     from .dry_run import DryRun
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
     from .table import Table
 else:
     _HOMES = {
+        "advice": "Recommendation recommend",
         "answer": "Article article published replay",
         "catalogue": "Strategies Strategy strategies",
         "dry_run": "DryRun",
