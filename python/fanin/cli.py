@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_send, cli_servers, cli_stats
+from . import cli_bench, cli_send, cli_servers, cli_stats
 
 __all__ = ["main"]
 
@@ -398,5 +398,6 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
     *cli_servers.COMMANDS,
     *cli_send.COMMANDS,
+    *cli_bench.COMMANDS,
     *cli_stats.COMMANDS,
 )

@@ -63,6 +63,7 @@ impl Gauge {
     /// ```
     #[must_use]
     pub fn read(&self) -> Reading {
+        // Relaxed: counts, on whose strength nothing else is read.
         let Counts { messages, bytes, drains, dropped, stood, peak } = &*self.0;
         let [messages, bytes, drains, dropped, stood] =
             [messages, bytes, drains, dropped, stood].map(|count| count.load(Ordering::Relaxed));
@@ -71,6 +72,7 @@ impl Gauge {
 
     /// Counts a drain, which found `backlog` bytes and took `bytes` of them.
     pub(super) fn drained(&self, messages: u64, bytes: u64, backlog: u64) {
+        // Relaxed: see `read`.
         self.0.messages.fetch_add(messages, Ordering::Relaxed);
         self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.0.drains.fetch_add(1, Ordering::Relaxed);
@@ -80,6 +82,7 @@ impl Gauge {
 
     /// Counts messages that a full queue has cost.
     pub(crate) fn dropped(&self, messages: u64) {
+        // Relaxed: see `read`.
         self.0.dropped.fetch_add(messages, Ordering::Relaxed);
     }
 }
