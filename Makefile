@@ -157,11 +157,15 @@ plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which ch
 	$(call say,plant: scripts/plant.py)
 	@$(PYTHON) scripts/plant.py
 
+.PHONY: asan
+asan: $(READY) ## the queues' tests under AddressSanitizer and its leak check (some minutes)
+	$(call say,asan: scripts/asan.sh)
+	@scripts/asan.sh
+
 .PHONY: prove
-prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
-	$(call say,prove: the long tests of cargo and pytest)
-	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
-	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
+prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md
+	$(call say,prove: scripts/prove.py)
+	@$(PYTHON) scripts/prove.py
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 
@@ -171,6 +175,11 @@ docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warnin
 	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@$(PYTHON) scripts/check_docs.py docs/_build/html
 
+.PHONY: test-browser
+test-browser: $(BUILT) $(VENV)/.docs ## the live view in a JupyterLab in headless Chromium (FANIN_PICTURES=docs/how-to retakes)
+	$(call say,test-browser: tests/browser)
+	@$(PYTHON) -m pytest tests/browser
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 .PHONY: notebooks
@@ -179,9 +188,16 @@ notebooks: $(BUILT) ## execute notebooks/*.py in full and write the .ipynb besid
 	@$(PYTHON) scripts/execute_notebooks.py
 
 .PHONY: bench
-bench: $(READY) ## the native benchmarks
-	$(call say,bench: cargo bench)
+bench: $(BUILT) ## the native benchmarks, and every strategy beside the ceiling (some minutes)
+	$(call say,bench: cargo bench; fanin bench)
 	@$(CARGO) bench --quiet --locked
+	@$(BIN)/fanin bench
+
+STRATEGY ?= lanes/batch
+.PHONY: flamegraph
+flamegraph: $(READY) ## where a strategy's time goes: make flamegraph STRATEGY=swap/batch (needs perf)
+	$(call say,flamegraph: $(STRATEGY))
+	@scripts/flamegraph.sh $(STRATEGY)
 
 .PHONY: bench-lab
 bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms that differ twofold (some minutes)

@@ -134,11 +134,11 @@ stress! {
 // In a release build: `make prove`.
 stress! {
     #[ignore = "minutes"]
-    a_hundred_million_over_lanes: Lanes, 100_000_000 in bursts of 100, None;
+    a_hundred_million_over_lanes: Lanes, 100_000_000 in bursts of 1000, None;
     #[ignore = "many minutes"]
-    a_billion_over_lanes: Lanes, 1_000_000_000 in bursts of 100, None;
+    a_billion_over_lanes: Lanes, 1_000_000_000 in bursts of 3000, None;
     #[ignore = "minutes"]
-    ten_million_one_by_one_over_lanes: Lanes, 10_000_000 in bursts of 1, None;
+    ten_million_in_tiny_bursts_over_lanes: Lanes, 10_000_000 in bursts of 10, None;
     #[ignore = "minutes"]
     ten_million_in_little_room_over_lanes: Lanes, 10_000_000 in bursts of 20, LITTLE;
     #[ignore = "minutes"]

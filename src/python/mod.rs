@@ -9,6 +9,7 @@ mod contents;
 mod errors;
 mod faults;
 mod fork;
+mod gauge;
 mod knobs;
 mod life;
 mod proxy;
@@ -30,6 +31,8 @@ mod _native {
     use super::asyncio::shutdown;
     #[pymodule_export]
     use super::contents::PyContents;
+    #[pymodule_export]
+    use super::gauge::PyGauge;
     #[pymodule_export]
     use super::life::settle;
     #[pymodule_export]

@@ -5,6 +5,7 @@
 
 mod frames;
 mod gaps;
+mod hostile;
 mod oracle;
 mod planted;
 mod shuffle;
