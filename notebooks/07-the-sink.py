@@ -244,13 +244,14 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
             outcome = f"{type(full).__name__} after {sink.delivery.accepted:,}"
         held = sink.stats().high_water_bytes
         try:
-            sink.close(timeout=0.1)
+            account = sink.close(timeout=0.1)
         except fanin.TimedOut as late_close:
             account = late_close.delivery
         print(f"{on_full:12} {outcome}; at most {held:,} bytes held; {account}")
 
 # %% [markdown]
-# Each close ended within its time, and said what was left.
+# Each close ended within its time, and said what was left. (A sender that does not wait can be ahead of the actor, and so
+# find the capacity used up while the kernel has room: what was held may then still be written.)
 #
 # ## A receiver that dies
 #

@@ -21,6 +21,7 @@ FACILITIES = (
 SEVERITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 DEBUG = 7
 NOTHING = "-"
+MOST_HEADS = 4096
 
 
 class SyslogFormatter(logging.Formatter):
@@ -64,23 +65,36 @@ class SyslogFormatter(logging.Formatter):
         self._facility = 8 * FACILITIES.index(_check.one_of("facility", facility, FACILITIES))
         program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
         self._head = f"{_name(hostname or socket.gethostname(), 255)} {_name(app_name or program, 48)}"
+        self._plain = fmt is None
+        self._heads: dict[tuple[int, int | None, str], tuple[str, str]] = {}
         self._second: tuple[int, str] = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
         """The header, and the message."""
-        priority, text = self._facility + _severity(record.levelno), super().format(record)
-        where = f"{self._head} {record.process or NOTHING} {_name(record.name or '', 32)}"
-        return f"<{priority}>1 {self._time(record.created)} {where} - {text}"
+        if self._plain and not (record.exc_info or record.exc_text or record.stack_info):
+            text = record.getMessage()
+        else:
+            text = super().format(record)
+        key = (record.levelno, record.process, record.name)
+        before, after = self._heads.get(key) or self._learn(*key)
+        return f"{before}{self._time(record.created)}{after}{text}"
+
+    def _learn(self, level: int, process: int | None, name: str) -> tuple[str, str]:
+        """What surrounds the time in the header: the same for all of a logger's records of one level."""
+        if len(self._heads) >= MOST_HEADS:
+            self._heads.clear()
+        after = f"Z {self._head} {process or NOTHING} {_name(name or '', 32)} - "
+        head = self._heads[level, process, name] = f"<{self._facility + _severity(level)}>1 ", after
+        return head
 
     def _time(self, created: float) -> str:
         """The second's text is kept for the next record: most come in the same."""
-        micro = round(created * 1e6)
-        whole, rest = divmod(micro, 1_000_000)
+        whole, rest = divmod(round(created * 1e6), 1_000_000)
         second, text = self._second
         if whole != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
             self._second = (whole, text)  # one assignment: a thread sees the old pair, or the new one
-        return f"{text}.{rest:06}Z"
+        return f"{text}.{rest:06}"
 
 
 def _severity(level: int) -> int:
