@@ -175,6 +175,11 @@ docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warnin
 	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@$(PYTHON) scripts/check_docs.py docs/_build/html
 
+.PHONY: test-browser
+test-browser: $(BUILT) $(VENV)/.docs ## the live view in a JupyterLab in headless Chromium (FANIN_PICTURES=docs/how-to retakes)
+	$(call say,test-browser: tests/browser)
+	@$(PYTHON) -m pytest tests/browser
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 .PHONY: notebooks
@@ -183,9 +188,16 @@ notebooks: $(BUILT) ## execute notebooks/*.py in full and write the .ipynb besid
 	@$(PYTHON) scripts/execute_notebooks.py
 
 .PHONY: bench
-bench: $(READY) ## the native benchmarks
-	$(call say,bench: cargo bench)
+bench: $(BUILT) ## the native benchmarks, and every strategy beside the ceiling (some minutes)
+	$(call say,bench: cargo bench; fanin bench)
 	@$(CARGO) bench --quiet --locked
+	@$(BIN)/fanin bench
+
+STRATEGY ?= lanes/batch
+.PHONY: flamegraph
+flamegraph: $(READY) ## where a strategy's time goes: make flamegraph STRATEGY=swap/batch (needs perf)
+	$(call say,flamegraph: $(STRATEGY))
+	@scripts/flamegraph.sh $(STRATEGY)
 
 .PHONY: bench-lab
 bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms that differ twofold (some minutes)

@@ -65,7 +65,9 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 def literal(app: object, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
     """The docstrings say `code` in single backticks, as Markdown does; here it takes two."""
-    lines[:] = [re.sub(r"(?<![`:])`([^`]+)`(?!`)", r"``\1``", line) for line in lines]
+    text = re.sub(r"(?<![`:])`([^`]+)`(?!`)", r"``\1``", "\n".join(lines))
+    # A letter right behind, as in a plural, is set apart by a space that is not shown.
+    lines[:] = re.sub(r"(?<=\w``)(?=\w)", r"\\ ", text).split("\n")
     if what == "property":
         lines.insert(0, "")  # or napoleon takes what stands before a colon for a type
 

@@ -24,6 +24,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
               "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
+    "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
     "statistics": ("Statistics", "What the numbers of a sweep allow to say.",
                    ("Comparison", "Explanation", "Scaling", "doctor", "Checkup")),
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
@@ -65,8 +66,18 @@ def write(docs: Path) -> None:
     (docs / "reference/generated/rows.md").write_text(rows_table())
     (docs / "reference/strategies.md").write_text(strategies_page())
     (docs / "reference/generated/errors.md").write_text(errors_tree())
-    for notebook in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        shutil.copy(notebook, docs / "notebooks")
+    for source in sorted((ROOT / "notebooks").glob("[0-9]*.py")):
+        notebook(source, docs / "notebooks" / f"{source.stem}.ipynb")
+
+
+def notebook(source: Path, target: Path) -> None:
+    """The executed notebook beside its text; where there is none yet, the text without outputs."""
+    if source.with_suffix(".ipynb").exists():
+        shutil.copy(source.with_suffix(".ipynb"), target)
+        return
+    import jupytext
+
+    jupytext.write(jupytext.read(source), target)
 
 
 def check_names() -> None:
@@ -148,7 +159,7 @@ def spelled(action: argparse.Action) -> list[str]:
 def said(action: argparse.Action) -> str:
     """Its help, with what it leaves to argparse filled in."""
     text = (action.help or "") % {"default": action.default, "prog": "fanin"}
-    choices = f" One of {', '.join(map(str, action.choices))}." if action.choices else ""
+    choices = f"; one of {', '.join(map(str, action.choices))}" if action.choices else ""
     return escape(text + choices)
 
 

@@ -34,6 +34,9 @@ TARGETS = {
     "unit": f"{OWN} --lib",
     "conformance": f"{OWN} --test {{tool}}",
     "lanes": f"{OWN} --test {{tool}}",
+    "sink": f"{OWN} --test {{tool}}",
+    "sink_simulation": f"{OWN} --test {{tool}}",
+    "loom_sink": "--manifest-path models/Cargo.toml --target-dir {root}/target/models --features loom --test loom_sink",
 }
 
 

@@ -9,7 +9,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fanin::actor::stream::Stream;
@@ -17,6 +17,7 @@ use fanin::message::framing::{Decoder, Framing};
 use fanin::sink::{Backoff, Config, Confirm, Connect, Delivery, Failure, Reconnect, Sink, Stats};
 use fanin::{Error, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Sleep, sleep};
 use turmoil::net::{TcpListener, TcpStream};
 use turmoil::{Builder, Sim};
 
@@ -33,27 +34,36 @@ impl Random {
     }
 }
 
-/// A connection whose every write takes so many bytes at the most: frames are cut when a segment is lost.
-struct Bites(TcpStream, usize);
+/// A slow connection: a write takes so many bytes at the most, and the next has to wait. So a loss comes within a frame,
+/// of which some is written and some is not.
+struct Bites {
+    stream: TcpStream,
+    bite: usize,
+    rest: Option<Pin<Box<Sleep>>>,
+}
 
 impl AsyncRead for Bites {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Bites {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let most = self.1.min(bytes.len());
-        Pin::new(&mut self.0).poll_write(cx, &bytes[..most])
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(cx));
+        }
+        self.rest = Some(Box::pin(sleep(TICK)));
+        let most = self.bite.min(bytes.len());
+        Pin::new(&mut self.stream).poll_write(cx, &bytes[..most])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -68,7 +78,7 @@ impl Connect for Dial {
 
     async fn connect(&mut self) -> Result<Self::Wire> {
         let stream = TcpStream::connect(("server", PORT)).await.map_err(Error::io("connect"))?;
-        Ok(Stream::new(Bites(stream, self.bite)))
+        Ok(Stream::new(Bites { stream, bite: self.bite, rest: None }))
     }
 }
 

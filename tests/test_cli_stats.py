@@ -1,6 +1,7 @@
 """A shell's questions about saved sweeps and the host."""
 
 import json
+import platform
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -88,3 +89,12 @@ def test_statistics_need_no_other_package(saved: str, shell: list[str]) -> None:
         f"{loud}; from fanin import cli; sys.exit(max(cli.main([word, {saved!r}]) for word in ('compare', 'explain')))"
     )
     assert subprocess.run([shell[0], "-c", ask], check=False, capture_output=True).returncode == 0
+
+
+def test_a_bug_report_has_what_it_needs_and_no_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--report"]) == 0
+    said = capsys.readouterr().out
+    for line in ("system ", "kernel ", "cores ", "python ", "fanin ", "build ", "packages "):
+        assert f"\n{line}" in f"\n{said}", line
+    assert platform.node() not in said.split()
+    assert said.count(": ok, proof ") == 3

@@ -194,11 +194,17 @@ def test_what_stays_undecided_is_a_skip_unless_strict(suite: pytest.Pytester) ->
 
         fanin.Comparison.to_dicts = wide
     """)
-    test = RATIO.format(at_least=1, time=1)
+    test = RATIO.format(at_least=1, time=4)
     result = run(suite, test, "-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*stays undecided after 1 s*"])
+    result.stdout.fnmatch_lines(["*stays undecided after 4 s*"])
     run(suite, test, "--fanin-strict").assert_outcomes(failed=1)
+
+
+def test_less_time_than_one_round_takes_decides_nothing(suite: pytest.Pytester) -> None:
+    result = run(suite, RATIO.format(at_least=1, time=0.001), "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*one round takes longer than this look*"])
 
 
 def test_checking_measures_nothing(suite: pytest.Pytester) -> None:

@@ -41,6 +41,8 @@ fn a_sleeping_actor_is_woken() {
         let producer = produce(&sink, 2);
         let actor = thread::spawn(move || carry(actor));
         assert_eq!(producer.join().unwrap(), 2);
+        // Before the close, which would wake it too.
+        assert_eq!(block_on(sink.flush()).unwrap().written.messages, 2);
         let _ = sink.close();
         actor.join().unwrap();
         assert_eq!(sink.delivery().written.messages, 2);
@@ -84,6 +86,21 @@ fn a_close_beside_sends_loses_none_that_was_taken() {
         let taken = producer.join().unwrap();
         actor.join().unwrap();
         assert_eq!((sink.delivery().accepted.messages, sink.delivery().written.messages), (taken, taken));
+    });
+}
+
+#[test]
+fn a_close_wakes_who_waits_though_the_actor_stalls() {
+    model(|| {
+        let (sink, mut actor) = open(4);
+        sink.try_send(b"abcd").unwrap();
+        assert!(block_on(actor.lend()));
+        let producer = produce(&sink, 1);
+        let _ = sink.close();
+        assert_eq!(producer.join().unwrap(), 0);
+        actor.write();
+        carry(actor);
+        assert_eq!(sink.delivery().written.messages, 1);
     });
 }
 

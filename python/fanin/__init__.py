@@ -43,9 +43,11 @@ __all__ = [
     "HostBusy",
     "JournalError",
     "LineFault",
+    "Live",
     "MessageError",
     "MissingExtra",
     "Mix",
+    "Moment",
     "NotArrived",
     "NotDelivered",
     "OpenLoop",
@@ -53,6 +55,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Proxy",
+    "Recommendation",
     "Reconnected",
     "Records",
     "Run",
@@ -73,10 +76,12 @@ __all__ = [
     "closed_loop",
     "concat",
     "doctor",
+    "live",
     "mix",
     "open_loop",
     "pause",
     "published",
+    "recommend",
     "records",
     "replay",
     "resume",
@@ -89,6 +94,7 @@ __all__ = [
 if TYPE_CHECKING:
     from ._inbox import Arrival
     from ._told import Dropped, Reconnected
+    from .advice import Recommendation, recommend
     from .answer import Article, article, published, replay
     from .arrivals import Arrivals
     from .catalogue import Strategies, Strategy, strategies
@@ -130,10 +136,12 @@ if TYPE_CHECKING:
     from .sweeps import Sweep, concat
     from .syslog import SyslogFormatter
     from .table import Table
+    from .view import Live, Moment, live
 else:
     _HOMES = {
         "_told": "Dropped Reconnected",
         "_inbox": "Arrival",
+        "advice": "Recommendation recommend",
         "answer": "Article article published replay",
         "arrivals": "Arrivals",
         "catalogue": "Strategies Strategy strategies",
@@ -159,6 +167,7 @@ else:
         "sweeps": "Sweep concat",
         "syslog": "SyslogFormatter",
         "table": "Table",
+        "view": "Live Moment live",
     }
 
     def __getattr__(name: str) -> object:

@@ -22,6 +22,17 @@ class Dropped:
     Attributes:
         messages: How many messages.
         bytes: How many bytes they had, without framing.
+
+    Example:
+        >>> import fanin
+        >>> told = []
+        >>> with fanin.Server(read_rate=100_000) as server:
+        ...     sink = fanin.Sink(server.url, capacity=2000, on_full="drop_newest", on_drop=told.append)
+        ...     with sink:
+        ...         _ = sink.send_many(bytes(1000) for _ in range(20_000))
+        ...         dropped = sink.delivery.dropped
+        >>> sum(drop.messages for drop in told) == dropped > 0
+        True
     """
 
     messages: int
@@ -36,6 +47,17 @@ class Reconnected:
         attempts: How many attempts it took.
         in_doubt: Messages that are in doubt from all connections before, and are not sent again.
         in_doubt_bytes: Their bytes.
+
+    Example:
+        >>> import fanin
+        >>> told = []
+        >>> with fanin.Server("echo") as server, fanin.Proxy(server, reset_after=10, faulty=1) as line:
+        ...     settings = {"framing": "lines", "confirm": "echo", "reconnect": "at_least_once"}
+        ...     with fanin.Sink(line.url, on_reconnect=told.append, **settings) as sink:
+        ...         sink.send(b"a line that is cut")
+        ...         _ = sink.flush(timeout=20)
+        >>> isinstance(told[0], fanin.Reconnected)
+        True
     """
 
     attempts: int

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_send, cli_servers, cli_stats
+from . import cli_bench, cli_send, cli_servers, cli_stats
 
 __all__ = ["main"]
 
@@ -121,7 +121,7 @@ def _plan(options: argparse.Namespace) -> Any:
 
     if not str(options.strategies).endswith(".toml"):
         return Plan(options.strategies, **_knobs(options), **{name: getattr(options, name) for name in OFTEN})
-    given = [name for name in (*KNOBS, *PACE, *OFTEN) if getattr(options, name) is not _SWEEP[name]]
+    given = [name for name, untouched in options.untouched.items() if getattr(options, name) is not untouched]
     if given:
         raise PlanError(f"--{given[0].replace('_', '-')}: the plan in {options.strategies} brings its own")
     return Plan.read(options.strategies)
@@ -162,6 +162,14 @@ def _article(options: argparse.Namespace) -> int:
         for line in [*(f"wrote {path}" for path in written), *(str(warning.message) for warning in left_out)]:
             print(line, file=sys.stderr)
     return OK if answer.sweep.delivered else NOT_DELIVERED
+
+
+def _top(options: argparse.Namespace) -> int:
+    from .top import top
+
+    result, code = top(_plan(options), options.journal)
+    _sweep_out(options, result)
+    return code or (OK if result.delivered else NOT_DELIVERED)
 
 
 def _strategies(options: argparse.Namespace) -> int:
@@ -246,20 +254,23 @@ def _run_arguments(parser: Parser) -> None:
 
 def _sweep_arguments(parser: Parser) -> None:
     add = parser.add_argument
+    _plan_arguments(parser)
+    add("--resume", action="store_true", help="finish what the journal holds")
+    add("--dry-run", action="store_true", help="only show what would be run, what is left out, and how long it takes")
+    add("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
+    add("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
+
+
+def _plan_arguments(parser: Parser) -> None:
+    """What a plan is made of; `untouched` is what it is unless it is given."""
+    add = parser.add_argument
     add("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch; or a plan's file: plan.toml")
     _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
     _rounds(parser, 5, "how often each cell is visited, or auto: as often as the budget holds; default: 5", _often)
     add("--budget", metavar="TIME", help="the time to spend, such as 90s or 2min; default: as long as the rounds take")
     add("--confirm", type=int, default=0, metavar="N", help="spread the rounds over N fresh processes")
     add("--journal", metavar="FILE", help="keep each run in FILE as it ends, one JSON line a run")
-    add("--resume", action="store_true", help="finish what the journal holds")
-    add("--dry-run", action="store_true", help="only show what would be run, what is left out, and how long it takes")
-    add("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
-    add("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
-    _SWEEP.update({name: parser.get_default(name) for name in (*KNOBS, *PACE, *OFTEN)})
-
-
-_SWEEP: dict[str, Any] = {}  # what the options of `sweep` are unless they are given
+    parser.set_defaults(untouched={name: parser.get_default(name) for name in (*KNOBS, *PACE, *OFTEN)})
 
 
 def _number(text: str) -> int | str:
@@ -377,8 +388,16 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _article,
         _article_arguments,
     ),
+    (
+        "top",
+        "a sweep while it goes on: throughput, queue fill, batch size, waiting, drops; Ctrl-C ends it",
+        "top swap/batch --producers 64 --min-seconds 5",
+        _top,
+        _plan_arguments,
+    ),
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
     *cli_servers.COMMANDS,
     *cli_send.COMMANDS,
+    *cli_bench.COMMANDS,
     *cli_stats.COMMANDS,
 )

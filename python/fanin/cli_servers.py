@@ -83,7 +83,7 @@ def _serve(options: Namespace) -> int:
     from .serve import serve
 
     faults = _given(options, SHARED + SERVER)
-    return serve(options.mode, options.host, options.port, as_json=options.json, **faults)
+    return serve(options.mode, options.host, options.port, as_json=options.json, live=options.live, **faults)
 
 
 def _proxy(options: Namespace) -> int:
@@ -100,6 +100,7 @@ def _where(parser: ArgumentParser) -> None:
 
 def _serve_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--mode", default="discard", metavar="MODE", help="discard (default) or echo")
+    parser.add_argument("--live", action="store_true", help="draw what comes, five times a second, on a terminal")
     _where(parser)
     group: Any = parser.add_argument_group("faults and limits", PLACES)
     _add(group, SHARED + SERVER)

@@ -31,6 +31,11 @@ def _explain(options: Namespace) -> int:
 
 
 def _doctor(options: Namespace) -> int:
+    if options.report:
+        from .report import report
+
+        print(json.dumps({"report": report()}) if options.json else report())
+        return OK
     from .stats.noise import doctor
 
     return _show(options, doctor(quick=not options.full))
@@ -100,6 +105,7 @@ def _plot_arguments(parser: ArgumentParser) -> None:
 
 def _doctor_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="20 rounds of 4 identical arms, in place of 6 of 3")
+    parser.add_argument("--report", action="store_true", help="what a bug report needs of this host; measures nothing")
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -96,6 +96,15 @@ class Stats:
         connections: Connections that were made.
         losses: Connections that were lost.
         failed_attempts: Attempts to connect that failed.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server() as server, fanin.Sink(server.url, framing="length") as sink:
+        ...     sink.send(b"hello")
+        ...     _ = sink.flush(timeout=5)
+        ...     stats = sink.stats()
+        >>> stats.delivery.written, stats.wire_bytes, stats.connections
+        (1, 9, 1)
     """
 
     delivery: Delivery

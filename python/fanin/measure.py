@@ -82,7 +82,7 @@ class Keeper:
         self.rows.append(found)
         if self.journal is not None:
             self.journal.keep(found)
-        self.bar.step()
+        self.bar.step(found)
 
 
 def measure(
@@ -90,7 +90,7 @@ def measure(
     *,
     journal: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    progress: bool | None = None,
+    progress: bool | Progress | None = None,
     executor: Executor | None = None,
     wait: float = WAIT,
 ) -> Sweep:
@@ -108,10 +108,12 @@ def measure(
         return _measure(plan, log, progress, executor, longest)
 
 
-def _measure(plan: Plan, log: Journal | None, progress: bool | None, executor: Executor | None, wait: float) -> Sweep:
+def _measure(
+    plan: Plan, log: Journal | None, progress: bool | Progress | None, executor: Executor | None, wait: float
+) -> Sweep:
     metadata = _metadata(plan, log)
     kept = log.kept if log else None
-    keeper = Keeper(Progress(show=progress), log)
+    keeper = Keeper(progress if isinstance(progress, Progress) else Progress(show=progress), log)
     total = 0
     try:
         with keeper.bar as bar:

@@ -16,6 +16,7 @@ from .loads import CLOSED, Load
 from .pauses import Pause
 from .plan import Payload
 from .runs import Run
+from .watch import WATCHING
 
 __all__ = ["execute", "run", "run_async"]
 
@@ -134,8 +135,9 @@ async def run_async(*given: Any, **named: Any) -> Run:
 
 
 def execute(point: Cell, how_long: Effort, seed: int = 0) -> Run:
-    """Runs a checked cell; `seed` is what random arrivals are drawn from."""
-    return _run(point, _native.run(**native(point, how_long, seed)))
+    """Runs a checked cell; `seed` is what random arrivals are drawn from. Where somebody watches, it is shown."""
+    watch, knobs = WATCHING.get(), native(point, how_long, seed)
+    return _run(point, _native.run(**knobs) if watch is None else watch.run(point, knobs))
 
 
 def _checked(arguments: dict[str, Any]) -> tuple[Cell, Effort, int]:

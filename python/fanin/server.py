@@ -199,6 +199,17 @@ class Server:
         Raises:
             NotArrived: It does not hold; an `AssertionError` that says what was lost, doubled and reordered, the first
                 five of them, and up to where each producer's messages are good. `.arrivals` has it as data.
+
+        Example:
+            >>> import fanin, socket
+            >>> with fanin.Server(framing="lines") as server:
+            ...     with socket.create_connection((server.host, server.port)) as client:
+            ...         client.sendall(b"one\\ntwo\\n")
+            ...     server.wait_for(2)
+            ...     shown = server.assert_delivered(expected=[b"one", b"two"], order="total")
+            ...     first = server.arrivals()[0]
+            >>> shown.delivered, shown.proof, first.data
+            (True, 'once', b'one')
         """
         inbox = self._messages("assert_delivered")
         if n is not None:

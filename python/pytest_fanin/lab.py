@@ -79,6 +79,11 @@ class Lab:
             except fanin.HostBusy as busy:
                 said = str(busy)
                 break
+            except fanin.PlanError as wrong:
+                if not str(wrong).startswith("budget="):
+                    raise
+                said = f"one round takes longer than this look ({wrong})"
+                continue
             comparison = sweep.compare(over=over, level=1 - ERROR / len(LOOKS))
             row = comparison.to_dicts()[0]
             said = _told(strategy, over, row)

@@ -8,6 +8,7 @@ use super::load::Load;
 use super::memory;
 use super::script::Script;
 use super::strategy::{Source, Strategy};
+use crate::actor::Gauge;
 use crate::error::{Error, Result};
 use crate::message::{Contents, HEADER, Layout};
 use crate::queue::{Capacity, Kind, OnFull, Shape};
@@ -27,6 +28,7 @@ pub const MOST_BUFFER: usize = 1 << 30;
 
 /// What the producers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Producers {
     /// Tasks on a multi-threaded tokio runtime.
     Tasks,
@@ -36,6 +38,7 @@ pub enum Producers {
 
 /// Where the actor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Placement {
     /// On a thread and a runtime of its own.
     Thread,
@@ -79,6 +82,8 @@ pub struct Cell {
     pub pause: Option<Pause>,
     /// Whether the backlog is noted over time, for the price of a look at the clock a drain and a write.
     pub timeline: bool,
+    /// A gauge that shows how the run goes, for the price of some counts a drain.
+    pub watch: Option<Gauge>,
     /// Threads of the producers' runtime; `None` for as many as the machine has cores.
     pub threads: Option<usize>,
     /// Processor time that a producer spends before each message.
@@ -114,6 +119,7 @@ impl Cell {
             send_buffer: None,
             pause: None,
             timeline: false,
+            watch: None,
             threads: None,
             work: Duration::ZERO,
             delay: Duration::ZERO,

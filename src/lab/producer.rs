@@ -9,10 +9,11 @@ use std::{hint, io};
 use tokio::task::JoinSet;
 
 use super::burst::Stage;
-use super::cell::Producers;
+use super::cell::{Cell, Producers};
 use super::pacer::{self, Lateness, Pacer};
 use super::script::Script;
 use super::signal::Signal;
+use crate::actor::Gauge;
 use crate::error::{Error, Result, SendError};
 use crate::queue::{OnFull, Sender};
 use crate::server::ledger::Timetable;
@@ -66,17 +67,24 @@ impl Produced {
 
 /// How a message is offered to a queue: by what becomes of it when that is full. Answers how many were dropped for it,
 /// itself included.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offer(pub(super) OnFull);
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    on_full: OnFull,
+    gauge: Option<Gauge>,
+}
 
 impl Offer {
-    #[inline]
-    fn waits(self) -> bool {
-        self.0 == OnFull::Wait
+    pub(super) fn of(cell: &Cell) -> Self {
+        Self { on_full: cell.on_full, gauge: cell.watch.clone() }
     }
 
     #[inline]
-    pub(super) fn blocking<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+    fn waits(&self) -> bool {
+        self.on_full == OnFull::Wait
+    }
+
+    #[inline]
+    pub(super) fn blocking<S: Sender>(&self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
         if self.waits() {
             return sender.send_blocking(message).map(|()| 0);
         }
@@ -84,15 +92,20 @@ impl Offer {
     }
 
     #[inline]
-    fn at_once<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
-        let outcome = match self.0 {
+    fn at_once<S: Sender>(&self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+        let outcome = match self.on_full {
             OnFull::DropOldest => sender.displace(message),
             OnFull::Wait | OnFull::DropNewest => sender.try_send(message).map(|()| 0),
         };
-        match outcome {
-            Err(SendError::Full) => Ok(1),
-            dropped => dropped.map(|count| count as u64),
+        let dropped = match outcome {
+            Err(SendError::Full) => 1,
+            dropped => dropped? as u64,
+        };
+        match &self.gauge {
+            Some(gauge) if dropped > 0 => gauge.dropped(dropped),
+            _ => {}
         }
+        Ok(dropped)
     }
 }
 
@@ -113,20 +126,24 @@ struct Producer<S> {
 impl<S: Sender> Producer<S> {
     async fn task(mut self) -> Produced {
         self.start.raised().await;
-        let mut pen = self.script.clone().pen();
+        let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        while produced.sent < self.messages && self.prepare_task().await {
-            let message = pen.write(self.number, produced.sent);
-            // The path of every message: no future of its own.
-            let offered = if self.offer.waits() {
-                self.sender.send(message).await.map(|()| 0)
-            } else {
-                // A producer that never waits gives the others their turn all the same.
-                tokio::task::coop::consume_budget().await;
-                self.offer.at_once(&mut self.sender, message)
-            };
-            if !produced.count(offered) {
-                break;
+        'all: while let Some(page) = pages.lay_out() {
+            for message in page {
+                if self.idles() && !self.prepare_task().await {
+                    break 'all;
+                }
+                // The path of every message: no future of its own.
+                let offered = if self.offer.waits() {
+                    self.sender.send(message).await.map(|()| 0)
+                } else {
+                    // A producer that never waits gives the others their turn all the same.
+                    tokio::task::coop::consume_budget().await;
+                    self.offer.at_once(&mut self.sender, message)
+                };
+                if !produced.count(offered) {
+                    break 'all;
+                }
             }
         }
         Produced { last: Instant::now(), ..produced }
@@ -134,15 +151,23 @@ impl<S: Sender> Producer<S> {
 
     fn thread(mut self) -> Produced {
         pollster::block_on(self.start.raised());
-        let mut pen = self.script.clone().pen();
+        let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        while produced.sent < self.messages && self.prepare_thread() {
-            let message = pen.write(self.number, produced.sent);
-            if !produced.count(self.offer.blocking(&mut self.sender, message)) {
-                break;
+        'all: while let Some(page) = pages.lay_out() {
+            for message in page {
+                let ready = !self.idles() || self.prepare_thread();
+                if !ready || !produced.count(self.offer.blocking(&mut self.sender, message)) {
+                    break 'all;
+                }
             }
         }
         Produced { last: Instant::now(), ..produced }
+    }
+
+    /// Whether anything comes before a message.
+    #[inline]
+    fn idles(&self) -> bool {
+        !(self.delay.is_zero() && self.work.is_zero())
     }
 
     /// What comes before a message; `false` when the run was stopped in it.
@@ -212,7 +237,7 @@ impl Crowd {
         }
         let model = Producer {
             sender,
-            offer: Offer(cell.on_full),
+            offer: Offer::of(cell),
             number: 0,
             script: script.clone(),
             messages: cell.messages,
@@ -260,7 +285,7 @@ fn pacer<S: Sender>(stage: &Stage<'_>, sender: S, timetable: Arc<Timetable>, sta
     senders.push(sender);
     Pacer {
         senders,
-        offer: Offer(cell.on_full),
+        offer: Offer::of(cell),
         script: script.clone(),
         messages: cell.messages,
         timetable,

@@ -33,6 +33,7 @@ use crate::server::{Mode, Server, Settings};
 
 /// Which of the two published benchmarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Design {
     /// Two vectors behind `std::sync::Mutex`.
     Mutex,

@@ -13,6 +13,7 @@ use crate::server::ledger::{Latencies, Verdict};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Status {
     /// Every burst was delivered, as far as the proof can show.
     Ok,

@@ -33,6 +33,7 @@ pub const MOST_RECORDED: usize = 64 << 20;
 
 /// What messages hold, where they differ in size.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Contents {
     /// Sizes in bytes, each with its weight.
     Mix(Arc<[(usize, f64)]>),
@@ -220,6 +221,7 @@ fn lengths_of(records: &[Box<[u8]>]) -> Vec<u32> {
 /// producers, so that each of them comes through all.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // shares of the turns; sizes of records
 fn turns(sizes: &[(usize, f64)], producers: u32) -> Vec<u32> {
+    // No number of producers has so many different divisors that none of a hundred neighbours is without one.
     let turns = (TURNS..TURNS + 100).find(|turns| divisor(*turns as u64, u64::from(producers)) == 1).unwrap_or(TURNS);
     let sum: f64 = sizes.iter().map(|(_, weight)| weight).sum();
     let mut lengths = Vec::with_capacity(turns);

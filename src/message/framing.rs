@@ -7,7 +7,7 @@
 //! | `length` | the length as a big-endian `u32`, then the bytes | longer than 4 GiB |
 //! | `rfc6587` | the length in decimal digits, a space, then the bytes: octet counting, as syslog has it | |
 //!
-//! A frame says its own length only once: [`Frame`] has what stands before and behind the bytes, and the [`Decoder`] takes
+//! A frame says its own length only once: `Frame` has what stands before and behind the bytes, and the [`Decoder`] takes
 //! a stream apart. Both are plain functions of bytes.
 
 use std::str::FromStr;

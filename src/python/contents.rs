@@ -21,7 +21,7 @@ impl PyContents {
     #[staticmethod]
     #[allow(clippy::needless_pass_by_value)] // what a caller of Python hands over
     fn records(records: Vec<PyBackedBytes>) -> PyResult<Self> {
-        Ok(Self(Contents::records(records.iter().map(|record| Box::from(&record[..])).collect())?))
+        Ok(Self(Contents::records(records.into_iter().map(|record| Box::from(&record[..])).collect())?))
     }
 }
 

@@ -22,6 +22,7 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 /// The process that imported the module.
 static HOME: AtomicU32 = AtomicU32::new(0);
 
+#[cfg(unix)]
 extern "C" fn count_in_child() {
     // Relaxed: the child has one thread, and nothing else is handed over by it.
     FORKS.fetch_add(1, Ordering::Relaxed);
@@ -34,9 +35,13 @@ pub(super) fn remember() {
     ONCE.call_once(|| {
         // Relaxed: `Once` orders it before every load.
         HOME.store(process::id(), Ordering::Relaxed);
+        // Elsewhere nothing forks.
         // SAFETY: the handler touches atomics, which is all that a child of a process with threads may do. The module
         // stays loaded for as long as the process lives: Python never unloads an extension.
-        unsafe { nix::libc::pthread_atfork(None, None, Some(count_in_child)) };
+        #[cfg(unix)]
+        unsafe {
+            nix::libc::pthread_atfork(None, None, Some(count_in_child))
+        };
     });
 }
 

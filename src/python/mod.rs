@@ -9,6 +9,7 @@ mod contents;
 mod errors;
 mod faults;
 mod fork;
+mod gauge;
 mod knobs;
 mod life;
 mod proxy;
@@ -16,6 +17,7 @@ mod published;
 mod row;
 mod run;
 mod server;
+#[cfg(unix)]
 mod sink;
 mod strategies;
 mod wait;
@@ -30,6 +32,8 @@ mod _native {
     #[pymodule_export]
     use super::contents::PyContents;
     #[pymodule_export]
+    use super::gauge::PyGauge;
+    #[pymodule_export]
     use super::life::settle;
     #[pymodule_export]
     use super::proxy::PyProxy;
@@ -39,6 +43,7 @@ mod _native {
     use super::run::{check, run, run_async};
     #[pymodule_export]
     use super::server::PyServer;
+    #[cfg(unix)]
     #[pymodule_export]
     use super::sink::{Operation, PyBell, PyEvents, PySending, PySink};
     #[pymodule_export]

@@ -18,7 +18,15 @@ pub(super) fn wait<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
-    let cancel = Signal::new();
+    wait_unless(py, &Signal::new(), work)
+}
+
+/// The same, where others may raise `cancel` too.
+pub(super) fn wait_unless<T: Send + 'static>(
+    py: Python<'_>,
+    cancel: &Signal,
+    work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
+) -> PyResult<T> {
     let mut outcome = spawn(work, cancel.clone())?;
     loop {
         let waiting = &mut outcome;

@@ -159,6 +159,7 @@ pub trait Batch: Buf + Send {
 
 /// How the consumer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Drain {
     /// One message at a time.
     One,

@@ -21,6 +21,7 @@ const BACKLOG: i32 = 4096;
 
 /// Where a server can be reached. It is written as a URL: `tcp://127.0.0.1:9000`, `unix:///run/app.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// An address and a port.
     Tcp(SocketAddr),

@@ -10,6 +10,7 @@ use crate::error::Error;
 
 /// What a server does with the bytes it has read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// Write them back, as the article's server does.
     Echo,
@@ -95,6 +96,7 @@ pub struct Pause {
 
 /// When a pause begins: before the first read for which this holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PauseAt {
     /// So many bytes were read.
     Bytes(u64),

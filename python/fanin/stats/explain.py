@@ -53,6 +53,8 @@ class Explanation(Table):
     Attributes:
         strategy: Where the way ends.
         over: Where it begins.
+        metric: The column whose values are compared.
+        level: How often an interval covers the truth.
         orders: The strategies on each order's way.
         names: Each cause in words.
         overall: The same over all points together, where there are several.

@@ -9,6 +9,7 @@ use crate::error::Error;
 
 /// What is wrong with one byte of an echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Wrong {
     /// One of its bits is another.
     Flip,

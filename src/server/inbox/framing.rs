@@ -7,6 +7,7 @@ use crate::error::Error;
 
 /// How messages stand in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Framing {
     /// They do not: each piece that a read brings is kept as it came.
     Raw,
