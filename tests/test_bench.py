@@ -147,3 +147,10 @@ def test_a_winner_is_better_than_each(make_sweep: Callable[..., fanin.Sweep]) ->
     assert alone.strategy is None
     assert "only swap/batch" in alone.reason
     assert "<table>" in answer._repr_html_()
+
+
+def test_memory_and_idle_time_are_those_of_a_fresh_process() -> None:
+    memory, idle = targets._memory(), targets._idle()
+    assert memory is None or 1 < memory < 64
+    assert idle is not None
+    assert 0 < idle < 0.5
