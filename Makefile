@@ -25,6 +25,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PIP := $(PYTHON) -m pip --quiet
 CARGO := cargo
+# The queues under a scheduler of their own, in a package of its own.
+MODELS := $(CARGO) test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 
 # Directories count too: their time changes when a file is removed.
@@ -41,18 +43,26 @@ help: ## list the targets
 .PHONY: setup
 setup: $(READY) ## check the tools, make .venv as the lock says, fetch the crates (needs a network, once)
 
-$(READY): requirements-dev.txt requirements-test.txt Cargo.lock scripts/setup.sh
+$(READY): requirements-dev.txt requirements-test.txt Cargo.lock models/Cargo.lock scripts/setup.sh
 	$(call say,setup: $(VENV) from requirements-dev.txt; the crates of Cargo.lock)
 	@scripts/setup.sh $(VENV)
 	@touch $@
 
+# What only some targets need is installed when one of them is made; -docs and -release hold all of -dev.
+$(VENV)/.%: requirements-%.txt $(READY)
+	$(call say,setup: $<)
+	@$(PIP) install --require-hashes --requirement $<
+	@touch $@
+
 .PHONY: lock
 lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a network)
-	$(call say,lock: requirements-test.txt and requirements-dev.txt)
+	$(call say,lock: requirements-*.txt)
 	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links "$$@"; }; \
 	compile requirements-test.in --output-file requirements-test.txt; \
-	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt
+	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt; \
+	compile requirements-docs.in --constraint requirements-dev.txt --output-file requirements-docs.txt; \
+	compile requirements-release.in --constraint requirements-docs.txt --output-file requirements-release.txt
 
 # --- build and show --------------------------------------------------------------------------------------------------
 
@@ -66,6 +76,15 @@ $(BUILT): $(READY) $(SOURCES)
 	@$(PIP) install --no-index --no-deps --force-reinstall dist/fanin-*.whl
 	@touch $@
 
+.PHONY: wheel
+wheel: $(VENV)/.release $(SOURCES) ## what a release is: an abi3 wheel for manylinux 2.17 and an sdist, in dist/release/
+	$(call say,wheel: dist/release/)
+	@rm -rf dist/release
+	@PATH="$(abspath $(BIN)):$$PATH" $(PYTHON) -m maturin build --quiet --locked --out dist/release \
+	    --interpreter $(PYTHON) $(if $(filter Linux,$(shell uname -s)),--zig --compatibility manylinux_2_17)
+	@$(PYTHON) -m maturin sdist --out dist/release
+	@ls -l dist/release
+
 .PHONY: demo
 demo: $(BUILT) ## answer the article: the table, out/article.png, out/article.json
 	$(call say,demo: fanin article --quick --out out)
@@ -74,7 +93,7 @@ demo: $(BUILT) ## answer the article: the table, out/article.png, out/article.js
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-rust test-python ## everything that must hold: lint, cargo test, pytest with the notebooks
+test: lint test-rust loom shuttle test-python ## everything that must hold: lint, cargo test, models, pytest with the notebooks
 
 .PHONY: test-rust
 test-rust: $(READY) ## cargo test, with no Python in the graph
@@ -93,6 +112,7 @@ lint: lint-rust lint-python stubtest ## formats, lints, types and stubs, Rust an
 lint-rust: $(READY) ## cargo fmt, clippy without and with Python, rustdoc's links
 	$(call say,lint-rust: cargo fmt --check; clippy without and with Python; cargo doc)
 	@$(CARGO) fmt --check
+	@$(CARGO) fmt --check --manifest-path models/Cargo.toml
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@$(CARGO) clippy --quiet --locked --all-targets --features python,rivals -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --features python,rivals
@@ -114,16 +134,51 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 	$(call say,pythons: the wheel in dist/ on every Python found)
 	@scripts/pythons.sh dist/fanin-*.whl $(WHEELS)
 
+.PHONY: check-targets
+check-targets: $(VENV)/.release ## does the crate compile for arm64, macOS, Windows; are the workflows in order
+	$(call say,check-targets: cargo check elsewhere; the schemas of .github/)
+	@scripts/targets.sh $(VENV)
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+
 .PHONY: loom
 loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
-	$(call say,loom: the models of tests/loom.rs)
-	@RUSTFLAGS='--cfg fanin_loom' $(CARGO) test --quiet --locked --release --target-dir target/loom --test loom
+	$(call say,loom: models/tests/loom.rs)
+	@$(MODELS) --features loom
+
+.PHONY: shuttle
+shuttle: $(READY) ## 120,000 random schedules of eight producers and a queue
+	$(call say,shuttle: models/tests/shuttle.rs)
+	@$(MODELS) --features shuttle
+
+.PHONY: plant
+plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which check catches each (some minutes)
+	$(call say,plant: scripts/plant.py)
+	@$(PYTHON) scripts/plant.py
+
+.PHONY: asan
+asan: $(READY) ## the queues' tests under AddressSanitizer and its leak check (some minutes)
+	$(call say,asan: scripts/asan.sh)
+	@scripts/asan.sh
 
 .PHONY: prove
-prove: $(BUILT) ## the long proofs: all sizes, many seeds, slow strategies
-	$(call say,prove: the long tests of cargo and pytest)
-	@FANIN_PROVE=1 $(CARGO) test --quiet --locked --features rivals --lib --tests -- --ignored
-	@FANIN_PROVE=1 $(PYTHON) -m pytest -o timeout=3600 -o faulthandler_timeout=3660
+prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md
+	$(call say,prove: scripts/prove.py)
+	@$(PYTHON) scripts/prove.py
+
+# --- the documentation -----------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warning or a dead link is an error
+	$(call say,docs: docs/_build/html)
+	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	@$(PYTHON) scripts/check_docs.py docs/_build/html
+
+.PHONY: test-browser
+test-browser: $(BUILT) $(VENV)/.docs ## the live view in a JupyterLab in headless Chromium (FANIN_PICTURES=docs/how-to retakes)
+	$(call say,test-browser: tests/browser)
+	@$(PYTHON) -m pytest tests/browser
 
 # --- the rest --------------------------------------------------------------------------------------------------------
 
@@ -149,10 +204,20 @@ bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms th
 	$(call say,bench-lab: benches/lab_believes.py)
 	@$(PYTHON) benches/lab_believes.py
 
+# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency'
+ARGS :=
+
+.PHONY: bench-sink
+bench-sink: $(BUILT) ## the sink beside its rivals in Python, delivery checked: the targets (some 10 minutes; ARGS=--quick)
+	$(call say,bench-sink: benches/sink)
+	@$(CARGO) build --quiet --locked --release --example receiver
+	@$(PYTHON) benches/sink $(ARGS)
+
 .PHONY: fmt
 fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)
 	@$(CARGO) fmt
+	@$(CARGO) fmt --manifest-path models/Cargo.toml
 	@$(PYTHON) -m ruff check --quiet --fix
 	@$(PYTHON) -m ruff format --quiet
 
@@ -160,5 +225,5 @@ fmt: $(READY) ## format and mend what can be mended
 clean: ## remove everything that was made here
 	$(call say,clean: target, .venv, dist, out and caches)
 	@$(CARGO) clean --quiet
-	@rm -rf $(VENV) dist out .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
 	@find python tests scripts notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

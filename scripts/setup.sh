@@ -57,3 +57,4 @@ if [ "$(cat "$venv/.lock" 2>/dev/null)" != "$lock" ]; then
   echo "$lock" >"$venv/.lock"
 fi
 cargo fetch --quiet --locked
+cargo fetch --quiet --locked --manifest-path models/Cargo.toml

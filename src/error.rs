@@ -21,6 +21,21 @@ pub enum SendError {
     /// The queue was opened for messages of another size.
     #[error("the message is not of the size that the queue was opened for")]
     Size,
+    /// It is longer than the limit that was set.
+    #[error("the message is longer than max_frame")]
+    Frame,
+    /// It has a newline inside, which would make it two.
+    #[error("the message has a newline inside, and framing by lines would make it two")]
+    Newline,
+    /// The sink was not opened yet.
+    #[error("the sink is not open")]
+    Unopened,
+    /// There is no connection, and none is to come.
+    #[error("the connection is lost")]
+    Disconnected,
+    /// The actor panicked: a bug, told instead of passed on.
+    #[error("the sink's actor panicked; this is a bug in fanin")]
+    Panicked,
 }
 
 /// What the library can fail with.
@@ -58,6 +73,22 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Something took longer than it may.
+    #[error("could not {doing} in the time given")]
+    TimedOut {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// What came back is not what was sent.
+    #[error("the echo is wrong at byte {offset} of the connection: {}", wrong_byte(*expected, *found))]
+    Echo {
+        /// The first wrong byte, counted from the beginning of the connection.
+        offset: u64,
+        /// What should have come; nothing where nothing was owed.
+        expected: Option<u8>,
+        /// What came.
+        found: u8,
+    },
     /// The caller asked for an end.
     #[error("cancelled")]
     Cancelled,
@@ -69,6 +100,13 @@ pub enum Error {
         /// The panic's message.
         what: String,
     },
+}
+
+fn wrong_byte(expected: Option<u8>, found: u8) -> String {
+    match expected {
+        Some(expected) => format!("{found:#04x} came, {expected:#04x} was sent"),
+        None => format!("{found:#04x} came, and nothing was owed"),
+    }
 }
 
 /// A result of this library.

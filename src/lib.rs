@@ -33,8 +33,42 @@
 //! assert_eq!(drained, b"from a thread");
 //! ```
 //!
+//! # Ship one
+//! A [`sink`] is queue, actor and life cycle in one: threads and tasks send, and its account says what has become of every
+//! message.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use fanin::server::{Mode, Server, Settings};
+//! use fanin::sink::{Config, Framing, Sink, Wait};
+//!
+//! let server = Server::start(&Settings::local(Mode::Discard))?;
+//! let mut config = Config::new(server.endpoint().to_string().parse()?);
+//! config.framing = Framing::Lines;
+//! let sink = Sink::new(config)?;
+//! sink.open().wait()?;
+//! sink.try_send(b"from any thread")?;
+//! let account = sink.close(Duration::from_secs(5)).wait()?;
+//! assert_eq!(account.accepted.messages, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//! | feature | brings |
+//! | --- | --- |
+//! | none, which is the default | queues, actor, sink, server, lab |
+//! | `rivals` | the queues of other crates, to be measured beside ours |
+//! | `python` | the border to Python: for the wheel, not for crates that depend on this one |
+//!
+//! # What stays
+//! While the first number of the version is 0, the second counts breaking changes. Enumerations and errors may get more
+//! variants: they are `#[non_exhaustive]`. Structures that describe what is wanted ([`lab::Cell`], [`server::Settings`])
+//! may get more fields: make them from their constructors, as in `Cell { payload: 64, ..Cell::new(strategy, 8) }`. What is
+//! reported may get more fields as well. No type of pyo3 is in the public interface, with any feature.
+//!
 //! # Rooms
-//! Who may know whom, left to right: `error, message ← queue ← actor ← lab ← python`, and `server` stands on `message`
+//! Who may know whom, left to right: `error, message ← queue ← actor ← lab, sink ← python`, and `server` stands on `message`
 //! alone. The feature `python` adds the border to Python and nothing else; without it there is no pyo3 in the graph.
 
 pub mod actor;
@@ -43,6 +77,7 @@ pub mod lab;
 pub mod message;
 pub mod queue;
 pub mod server;
+pub mod sink;
 pub mod usage;
 
 #[cfg(feature = "python")]

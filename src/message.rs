@@ -12,9 +12,20 @@
 //! Where messages may be dropped, a record that does not say without doubt which message it is can only be counted: the
 //! proof is `count` then ([`Layout::is_unmistakable`]).
 //!
+//! How messages become a stream that can be taken apart again is [`framing`].
+//!
 //! The mark and the filler are derived from producer and sequence, so a byte that changed on the way is seen.
+//!
+//! Messages that differ in size are [frames], which say their length first; they are `exact` too.
+
+pub mod frames;
+
+pub use frames::{Contents, Frames};
+
+pub mod framing;
 
 use crate::error::{Error, Result};
+pub use framing::Framing;
 
 /// The most producers that one run can tell apart.
 pub const MOST_PRODUCERS: u32 = 65_536;
@@ -33,6 +44,7 @@ pub const COUNTER: u16 = 255;
 
 /// How much the ledger can show for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Proof {
     /// Every message carries its producer, its whole sequence number and a filler made of both: every loss, double,
     /// disorder and changed byte is seen.
@@ -61,6 +73,7 @@ impl Proof {
 
 /// What a record on the wire says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stamp {
     /// Producer and sequence; the sequence is cut to [`Layout::sequence_bits`].
     Known {

@@ -7,11 +7,7 @@
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::{TimeSpec, TimeVal};
-use nix::time::{ClockId, clock_gettime};
-
-/// Processor time and context switches.
+/// Processor time, context switches, and memory that was touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Processor time in the program.
@@ -22,36 +18,27 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Switches because a thread's time was up.
     pub involuntary_switches: u64,
+    /// Pages of memory that were touched for the first time, or again after they were given back.
+    pub page_faults: u64,
 }
 
 impl Usage {
     /// Of the process, until now; zero where the system does not tell.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::of(UsageWho::RUSAGE_SELF, ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        #[cfg(unix)]
+        return unix::process();
+        #[cfg(not(unix))]
+        Self::default()
     }
 
     /// Of the calling thread, until now; zero where the system does not tell, as outside of Linux.
     #[must_use]
     pub fn of_thread() -> Self {
         #[cfg(target_os = "linux")]
-        return Self::of(UsageWho::RUSAGE_THREAD, ClockId::CLOCK_THREAD_CPUTIME_ID);
+        return unix::thread();
         #[cfg(not(target_os = "linux"))]
         Self::default()
-    }
-
-    fn of(whose: UsageWho, clock: ClockId) -> Self {
-        let (Ok(usage), Ok(spent)) = (getrusage(whose), clock_gettime(clock)) else { return Self::default() };
-        let (user, system) = (duration(usage.user_time()), duration(usage.system_time()));
-        let all = exact(spent);
-        let share = user.as_secs_f64() / (user + system).as_secs_f64().max(f64::MIN_POSITIVE);
-        let user = all.mul_f64(share.clamp(0.0, 1.0));
-        Self {
-            user,
-            system: all.saturating_sub(user),
-            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
-            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
-        }
     }
 }
 
@@ -68,6 +55,7 @@ impl Sub for Usage {
             system: all.saturating_sub(user),
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
+            page_faults: self.page_faults.saturating_sub(earlier.page_faults),
         }
     }
 }
@@ -78,15 +66,52 @@ impl AddAssign for Usage {
         self.system += other.system;
         self.voluntary_switches += other.voluntary_switches;
         self.involuntary_switches += other.involuntary_switches;
+        self.page_faults += other.page_faults;
     }
 }
 
-fn duration(time: TimeVal) -> Duration {
-    Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
-}
+/// Where there is `getrusage`.
+#[cfg(unix)]
+mod unix {
+    use std::time::Duration;
 
-fn exact(time: TimeSpec) -> Duration {
-    Duration::new(time.tv_sec().unsigned_abs(), u32::try_from(time.tv_nsec()).unwrap_or(0))
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::{TimeSpec, TimeVal, TimeValLike};
+    use nix::time::{ClockId, clock_gettime};
+
+    use super::Usage;
+
+    pub(super) fn process() -> Usage {
+        of(UsageWho::RUSAGE_SELF, ClockId::CLOCK_PROCESS_CPUTIME_ID)
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn thread() -> Usage {
+        of(UsageWho::RUSAGE_THREAD, ClockId::CLOCK_THREAD_CPUTIME_ID)
+    }
+
+    fn of(whose: UsageWho, clock: ClockId) -> Usage {
+        let (Ok(usage), Ok(spent)) = (getrusage(whose), clock_gettime(clock)) else { return Usage::default() };
+        let (user, system) = (duration(usage.user_time()), duration(usage.system_time()));
+        let all = exact(spent);
+        let share = user.as_secs_f64() / (user + system).as_secs_f64().max(f64::MIN_POSITIVE);
+        let user = all.mul_f64(share.clamp(0.0, 1.0));
+        Usage {
+            user,
+            system: all.saturating_sub(user),
+            voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
+            involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
+            page_faults: usage.minor_page_faults().unsigned_abs(),
+        }
+    }
+
+    fn duration(time: TimeVal) -> Duration {
+        Duration::from_micros(time.num_microseconds().unsigned_abs())
+    }
+
+    fn exact(time: TimeSpec) -> Duration {
+        Duration::new(time.tv_sec().unsigned_abs(), u32::try_from(time.tv_nsec()).unwrap_or(0))
+    }
 }
 
 #[cfg(test)]

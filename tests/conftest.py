@@ -1,5 +1,6 @@
 """What the Python tests share: made-up runs and sweeps, for what depends on numbers and not on a machine."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from receivers import Receiver, fill, stalled, url_of
 
 import fanin
 
@@ -27,6 +29,7 @@ def made_up_run(strategy: str = "swap/batch", producers: int = 8, ns: int = 100,
         "delivered": sent, "dropped": 0, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0, "bytes": sent,
         "produce_ns": sent * ns // 2, "deliver_ns": sent * ns, "batches": 10, "writes": 10, "high_water_bytes": 4096,
         "cpu_user_ns": 3000, "cpu_system_ns": 2000, "voluntary_switches": 3, "involuntary_switches": 4,
+        "receive_buffer_granted": 131072, "server_reads": 12, "page_faults": 3,
         "wakeups": 5, "largest_batch_bytes": 4096, "cpu_server_user_ns": 1000, "cpu_server_system_ns": 500,
     }  # fmt: skip
     unknown = dict.fromkeys(field.name for field in dataclasses.fields(fanin.Run))
@@ -73,6 +76,24 @@ def answer() -> fanin.Article:
 def shell() -> list[str]:
     """How to start `fanin` in a process of its own."""
     return [sys.executable, "-m", "fanin"]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """The other end of a sink: a plain socket that reads."""
+    with Receiver() as one:
+        yield one
+
+
+@pytest.fixture
+def full() -> Iterator[fanin.Sink]:
+    """A sink with no room left, whose peer does not read."""
+    with stalled() as listener:
+        sink = fanin.Sink(url_of(listener), capacity="64 KiB", send_buffer=4096, close_timeout=0.1).open()
+        fill(sink)
+        yield sink
+        with contextlib.suppress(fanin.TimedOut):
+            sink.close()
 
 
 class Simulated:

@@ -1,4 +1,4 @@
-//! What happens when file descriptors run out. Alone in its process, since the limit is the whole process's.
+//! What happens when file descriptors run out (failure mode 27). Alone in its process, since the limit is the whole process's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fanin::Error;
-use fanin::lab::{self, Cell, Placement, Producers, Report, Signal, Source, Status, Strategy};
-use fanin::queue::{Capacity, Drain};
+use fanin::lab::{self, Arrivals, Cell, Load, Placement, Producers, Report, Signal, Source, Status, Strategy};
+use fanin::message::{Contents, Proof};
+use fanin::queue::{Capacity, Drain, OnFull};
 use fanin::server::Mode;
 
 fn run(cell: &Cell) -> Report {
@@ -184,4 +185,55 @@ fn an_unknown_strategy_is_told_what_there_is() {
         assert!(message.starts_with(&format!("strategy={name}:")), "{message}");
         assert!(message.contains("mpsc-one") && message.contains("vectored"), "{message}");
     }
+}
+
+fn mixes() -> [Contents; 2] {
+    let lines = ["GET /", "", "POST /form", "a longer line than those before it"];
+    [
+        Contents::mix(vec![(16, 5.0), (100, 4.0), (5000, 1.0)]).unwrap(),
+        Contents::records(lines.map(|line| line.as_bytes().into()).to_vec()).unwrap(),
+    ]
+}
+
+#[test]
+fn messages_that_differ_in_size_are_delivered_by_every_strategy() {
+    for contents in mixes() {
+        for strategy in sound().filter(|strategy| strategy.queue != Source::Direct) {
+            let cell = Cell { contents: Some(contents.clone()), messages: 50, ..Cell::new(strategy, 3) };
+            let report = run(&cell);
+            assert_eq!((report.status, report.counterexample), (Status::Ok, None), "{strategy}");
+            let bytes = contents.frames(3).unwrap().bytes(50);
+            assert_eq!((report.delivered, report.bytes, report.account.bytes), (150, bytes, bytes), "{strategy}");
+            assert_eq!(report.proof, Proof::Exact);
+        }
+    }
+}
+
+#[test]
+fn messages_that_differ_in_size_can_be_bounded_dropped_and_paced() {
+    for contents in mixes() {
+        let cell =
+            |strategy: &str| Cell { contents: Some(contents.clone()), ..Cell::new(strategy.parse().unwrap(), 4) };
+        let bounded = run(&Cell { capacity: Some(Capacity::Bytes(8192)), ..cell("swap/batch") });
+        assert_eq!((bounded.status, bounded.delivered), (Status::Ok, 4000));
+        assert!(bounded.account.high_water <= 8192);
+        let on_full = OnFull::DropOldest;
+        let capacity = Some(Capacity::Messages(4));
+        let dropping = run(&Cell { capacity, on_full, read_rate: Some(2_000_000), ..cell("swap/batch") });
+        assert_eq!((dropping.status, dropping.delivered + dropping.dropped), (Status::Ok, 4000));
+        let load = Load::Open { rate: 50_000.0, arrivals: Arrivals::Poisson, seed: 1 };
+        let paced = run(&Cell { load, messages: 250, ..cell("mpsc/batch") });
+        assert_eq!((paced.delivered, paced.open.unwrap().latencies.count()), (1000, 1000));
+        let threads = run(&Cell { producers_as: Producers::Threads, ..cell("locked/each") });
+        assert_eq!((threads.status, threads.delivered), (Status::Ok, 4000));
+    }
+}
+
+#[test]
+fn what_cannot_hold_the_largest_message_is_refused() {
+    let contents = Some(Contents::mix(vec![(16, 9.0), (5000, 1.0)]).unwrap());
+    let small = Cell { contents, capacity: Some(Capacity::Bytes(4999)), ..Cell::new("swap/batch".parse().unwrap(), 1) };
+    assert!(lab::run(&small, &Signal::new()).unwrap_err().to_string().contains("5000 bytes"));
+    let direct = Cell { strategy: "direct/batch".parse().unwrap(), capacity: None, ..small };
+    assert!(lab::run(&direct, &Signal::new()).unwrap_err().to_string().contains("one size"));
 }

@@ -269,6 +269,7 @@ fn failure(host: &str, port: u16) -> String {
     Server::start(&Settings { host: host.to_owned(), port, ..Settings::local(Mode::Echo) }).unwrap_err().to_string()
 }
 
+/// Failure mode 28, with the two after it: what cannot be listened on is told by name, and leaves nothing running.
 #[test]
 fn a_port_in_use_is_named() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -290,6 +291,7 @@ fn an_address_of_another_machine_is_named() {
     assert!(message.starts_with("cannot listen on 192.0.2.1:0: "), "{message}");
 }
 
+/// Failure mode 29.
 #[test]
 fn names_and_ipv6_work_where_the_machine_has_them() {
     for host in ["localhost", "::1"] {

@@ -1,5 +1,6 @@
 """The commands, in processes of their own: what they print, and with which code they end."""
 
+import contextlib
 import json
 import re
 import signal
@@ -122,7 +123,7 @@ def test_the_bar_is_drawn_when_asked_for(call: Call) -> None:
 # --- help and errors -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["run", "sweep", "article", "serve", "strategies"])
+@pytest.mark.parametrize("command", ["run", "sweep", "article", "serve", "send", "strategies"])
 def test_help_has_an_example_that_parses_and_the_codes(call: Call, command: str) -> None:
     text = call(command, "--help").stdout
     example = re.search(r"example:\n  fanin (.+)", text)
@@ -137,7 +138,7 @@ def test_help_has_an_example_that_parses_and_the_codes(call: Call, command: str)
 
 def test_the_top_lists_the_commands(call: Call) -> None:
     text = call("--help").stdout
-    assert all(command in text for command in ("run", "sweep", "article", "serve", "strategies"))
+    assert all(command in text for command in ("run", "sweep", "article", "serve", "send", "strategies"))
     assert call("--version").stdout == f"fanin {fanin.__version__}\n"
 
 
@@ -166,6 +167,11 @@ def test_the_top_lists_the_commands(call: Call) -> None:
         ("article --workers 0", ("workers=0",)),
         ("serve --port 70000", ("port=70000", "0 to 65535")),
         ("serve --mode chat", ("mode='chat'", "discard, echo")),
+        ("serve --reset-after 4KB", ("reset_after='4KB'", "64 KiB")),
+        ("serve --framing line", ("framing='line'", "did you mean lines")),
+        ("proxy http://x", ("target=http://x", "tcp://host:port")),
+        ("proxy tcp://127.0.0.1:9 --schedule 1:stop", ("schedule='stop'", "hold, resume, cut")),
+        ("proxy tcp://127.0.0.1:9 --schedule soon", ("--schedule", "invalid schedule")),
     ],
 )
 def test_a_bad_argument_is_one_line_and_2(call: Call, arguments: str, parts: tuple[str, ...]) -> None:
@@ -263,6 +269,56 @@ def test_serve_speaks_json_lines(shell: list[str]) -> None:
         rest, _ = process.communicate(timeout=10)
     last = json.loads(rest.splitlines()[-1])
     assert (last["event"], last["bytes_received"], last["bytes_echoed"]) == ("stopped", 100_000, 0)
+
+
+def test_serve_goes_wrong_where_it_is_asked_to(shell: list[str]) -> None:
+    faults = ["--reset-after", "4", "--framing", "lines", "--faulty", "1"]
+    with started([*shell, "serve", "--json", *faults]) as process:
+        assert process.stdout
+        listening = json.loads(process.stdout.readline())
+        for _ in range(2):
+            with socket.create_connection((listening["host"], listening["port"])) as client:
+                client.sendall(b"one\ntwo\n")
+                client.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(ConnectionError):
+                    client.recv(1)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=10)
+    last = json.loads(rest.splitlines()[-1])
+    assert (last["faults"], last["bytes_received"], last["messages"]) == (1, 12, 3)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_proxy_tells_what_it_does(shell: list[str], stop: signal.Signals) -> None:
+    with fanin.Server("echo") as server, started([*shell, "proxy", server.url, "--reset-after", "5-5"]) as process:
+        assert process.stdout
+        found = re.search(r"listening on tcp://127\.0\.0\.1:(\d+), before tcp:", process.stdout.readline())
+        assert found
+        with socket.create_connection(("127.0.0.1", int(found[1]))) as client, contextlib.suppress(ConnectionError):
+            client.sendall(b"hello world")
+            while client.recv(100):
+                pass
+        assert process.stdout.readline() == "connection 0 on its way up: reset after 5 bytes\n"
+        process.send_signal(stop)
+        rest, stderr = process.communicate(timeout=10)
+    assert (process.returncode, stderr) == (0, "")
+    assert "bytes up 5" in rest
+
+
+def test_a_proxy_speaks_json_lines(shell: list[str]) -> None:
+    steps = "0:hold,0.1:cut"
+    with fanin.Server() as server, started([*shell, "proxy", server.url, "--json", "--schedule", steps]) as process:
+        assert process.stdout
+        listening = json.loads(process.stdout.readline())
+        assert (listening["event"], listening["target"]) == ("listening", server.url)
+        where = (listening["host"], listening["port"])
+        with socket.create_connection(where) as client, contextlib.suppress(ConnectionError):
+            client.recv(1)
+        fault = json.loads(process.stdout.readline())
+        assert (fault["event"], fault["what"], fault["way"]) == ("fault", "cut", None)
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=10)
+    assert json.loads(rest.splitlines()[-1])["event"] == "stopped"
 
 
 def test_the_module_runs_as_the_command() -> None:

@@ -78,8 +78,13 @@ def test_the_facts_of_this_host() -> None:
 
 
 def test_what_the_system_does_not_say_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "_lines", lambda path: [])
+    from fanin import host as system
+
+    system._lasting.cache_clear()
+    monkeypatch.setattr(system, "_line", lambda path: None)
+    monkeypatch.setattr(system, "_field", lambda path, name: None)
     facts = host.facts()
+    system._lasting.cache_clear()
     assert (facts["cpu_pressure"], facts["governor"], facts["turbo"], facts["virtual"]) == (None, None, None, None)
     assert "not known" in repr(Checkup(0.1, 6, 3, 1.05, 0, 3, facts))
 

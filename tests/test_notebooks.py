@@ -9,7 +9,7 @@ import jupytext
 import nbformat
 import pytest
 
-SECONDS_FOR_ALL = 60
+SECONDS_EACH = 30  # some 8 on a machine that does nothing else
 SOURCES = notebooks.sources()
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 taken: dict[str, float] = {}
@@ -48,7 +48,7 @@ def test_notebook_runs(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_notebooks_are_quick() -> None:
-    assert sum(taken.values()) < SECONDS_FOR_ALL, taken
+    assert sum(taken.values()) < SECONDS_EACH * len(SOURCES), taken
 
 
 @each

@@ -286,7 +286,7 @@ def test_what_is_compared_runs_side_by_side() -> None:
 
 def test_points_are_what_cells_have_but_for_the_strategy() -> None:
     assert cells.points(small().cells) == [0, 1, 0, 1]
-    parts = {"strategy", "capacity_unit", "rate", "arrivals"}
+    parts = {"strategy", "capacity_unit", "rate", "arrivals", "contents", "pause_after_ns", "pause_after_bytes"}
     assert set(GRID) - {"strategies"} == {name.removesuffix("_ns") for name in cells.AXES if name not in parts}
 
 

@@ -16,6 +16,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot  # noqa: E402
 
 Simulate = Callable[..., Any]
+MakeRun = Callable[..., fanin.Run]
 SQUARE = {
     "mpsc-one/each": 1000.0, "mpsc/each": 900.0, "mpsc/batch": 100.0, "swap/each": 800.0, "swap/batch": 60.0,
     "swap-yield/batch": 70.0,
@@ -76,11 +77,29 @@ def test_axes_that_are_given_are_used(simulate: Simulate) -> None:
 
 def test_what_varies_unseen_is_refused(simulate: Simulate) -> None:
     sweep = simulate(SQUARE, payload=(1, 64))
-    for found in (compare(sweep), explain(sweep)):
-        with pytest.raises(fanin.PlanError, match=r"payload.*it varies too"):
-            found.plot()
+    with pytest.raises(fanin.PlanError, match=r"payload.*it varies too"):
+        explain(sweep).plot()
+    with pytest.raises(fanin.PlanError, match=r"payload.*it varies too"):
+        compare(sweep).plot(ax=pyplot.figure().add_subplot())
+    with pytest.raises(fanin.PlanError, match="payload=13: it varies too"):
+        compare(simulate({"mpsc/batch": 1, "swap/batch": 1}, payload=range(1, 14))).plot()
     with pytest.raises(fanin.PlanError, match="axes with numbers"):
         compare(simulate(SQUARE)).plot(x="strategy")
+
+
+def test_what_varies_besides_has_a_panel(simulate: Simulate) -> None:
+    from fanin import plot_regimes
+
+    sweep = simulate(SQUARE, producers=(1, 8), payload=(1, 64, 1024))
+    panels = compare(sweep).plot()
+    assert [panel.get_title(loc="left") for panel in panels] == ["payload 1", "payload 64", "payload 1,024"]
+    assert all("times as fast as mpsc/batch" in words(panel) for panel in panels)
+    limits = simulate(SQUARE, payload=(1, 64)).changed(
+        lambda row: row | {"capacity": None if row["round"] % 2 else 4096, "cell": row["cell"] * 2 + row["round"] % 2}
+    )
+    panels = plot_regimes.draw(limits, "nanoseconds_per_message")
+    assert [panel.get_title(loc="left") for panel in panels] == ["no bound", "capacity 4,096"]
+    assert len(panels[0].patches) == 2
 
 
 def test_causes_as_steps_and_over_producers(simulate: Simulate) -> None:
@@ -128,21 +147,35 @@ def test_regimes_are_tiles(make_sweep: Callable[..., fanin.Sweep]) -> None:
 
 
 def latencies(row: dict[str, Any]) -> dict[str, Any]:
-    ns = row["nanoseconds_per_message"] * 100
-    known = {f"latency_{name}_ns": ns * by for name, by in (("p50", 1), ("p90", 2), ("p99", 9), ("max", 90))}
-    return row | known | {"latency_p999_ns": None}
+    """A histogram of 10,000 latencies: a tenth at ten times the rest, a thousandth at a hundred times."""
+    hdrh = pytest.importorskip("hdrh.histogram")
+    made, ns = hdrh.HdrHistogram(1, 3_600_000_000_000, 3), int(row["nanoseconds_per_message"] * 1000)
+    for times, count in ((1, 9000), (10, 990), (100, 10)):
+        made.record_value(ns * times, count)
+    return row | {"latency_histogram": made.encode().decode(), "latency_max_ns": made.get_max_value()}
 
 
+@pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("truth", [dict(list(MANY.items())[:1]), SQUARE, MANY], ids=len)
-def test_latencies(simulate: Simulate, truth: dict[str, float]) -> None:
+def test_latencies(simulate: Simulate, truth: dict[str, float], style: str) -> None:
     from fanin import plot_latency
 
-    axes = plot_latency.draw(simulate(truth).changed(latencies))
-    axes.get_figure().canvas.draw()
+    with pyplot.style.context(style):
+        axes = plot_latency.draw(simulate(truth, rounds=2).changed(latencies))
+        axes.get_figure().canvas.draw()
     assert truth.keys() <= words(axes)
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50 %", "90 %", "99 %", "99.9 %", "max"]
-    drawn = [line.get_ydata() for line in axes.lines if line.get_label() in truth]
-    assert all([value != value for value in heights] == [False, False, False, True, False] for heights in drawn)
+    # Two rounds of 10,000: ten of them are above the 99.9th percentile and more, and none speaks for 99.99.
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50 %", "90 %", "99 %", "99.9 %", "99.99 %"]
+    longest = max(max(line.get_xdata()) for line in axes.lines if line.get_linestyle() in ("-", "--"))
+    assert 3 < longest <= 3.302
+
+
+def test_a_line_is_all_rounds_together(simulate: Simulate) -> None:
+    from fanin import plot_latency
+
+    sweep = simulate({"swap/batch": 50.0}, rounds=4).changed(latencies)
+    curves = plot_latency._curves(sweep, "strategy")
+    assert (curves["swap/batch"].whole.count, len(curves["swap/batch"].rounds)) == (40_000, 4)
 
 
 def test_what_saturates_is_said(simulate: Simulate) -> None:
@@ -164,6 +197,55 @@ def test_latencies_of_unlike_cells_are_not_mixed(simulate: Simulate) -> None:
 def test_a_closed_load_has_no_latency(make_sweep: Callable[..., fanin.Sweep]) -> None:
     with pytest.raises(fanin.PlanError, match="under an open load"):
         make_sweep().plot_latency()
+
+
+# --- the backlog -----------------------------------------------------------------------------------------------------
+
+
+def backlogged(make_run: MakeRun, names: list[str], **more: Any) -> fanin.Sweep:
+    from fanin.rows import row
+    from fanin.schedule import Visit
+
+    runs = []
+    for number, name in enumerate(names):
+        timeline = " ".join(f"{at * 1_000_000}:{(9 - abs(9 - at)) * 100_000 * (number + 1)}" for at in range(1, 19))
+        run = make_run(name, timeline=timeline, **more)
+        runs.append(row(Visit(0, number, number), 0, "here", (0.5, None), run))
+    return fanin.Sweep.of(runs, {})
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+@pytest.mark.parametrize("count", [1, 5, 12])
+def test_a_backlog(make_run: MakeRun, count: int, style: str) -> None:
+    names = list(MANY)[:count]
+    with pyplot.style.context(style):
+        axes = backlogged(make_run, names, pause_ns=5_000_000, pause_after_ns=2_000_000).plot_backlog()
+        axes.get_figure().canvas.draw()
+    assert set(names) <= words(axes)
+    assert "the server does not read" in words(axes)
+    assert "time since the first send, ms" in words(axes)
+    peaks = [line for line in axes.lines if line.get_marker() not in ("None", "", None)]
+    assert len(peaks) == count
+    assert {line.get_xdata()[0] for line in peaks} == {9.0}
+
+
+def test_a_backlog_tells_what_was_dropped(make_run: MakeRun) -> None:
+    axes = backlogged(make_run, ["swap/batch"], dropped=2000).plot_backlog()
+    assert "swap/batch, 25% dropped" in words(axes)
+
+
+def test_a_sweep_without_a_timeline_has_no_backlog(make_run: MakeRun, make_sweep: Callable[..., fanin.Sweep]) -> None:
+    with pytest.raises(fanin.PlanError, match="timeline=True"):
+        make_sweep().plot_backlog()
+    with pytest.raises(fanin.PlanError, match="round=7"):
+        backlogged(make_run, ["swap/batch"]).plot_backlog(round=7)
+
+
+def test_one_strategy_wins_nothing(simulate: Simulate) -> None:
+    from fanin import plot_regimes
+
+    axes = plot_regimes.draw(simulate({"swap/batch": 1.0}), "nanoseconds_per_message")
+    assert axes.get_title(loc="left") == "only swap/batch ran: there is nothing to win"
 
 
 def test_facets_share_a_scale(make_sweep: Callable[..., fanin.Sweep]) -> None:

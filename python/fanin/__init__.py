@@ -24,38 +24,65 @@ TYPE_CHECKING = False
 
 __all__ = [
     "AddressError",
+    "Arrival",
+    "ArrivalTimeout",
+    "Arrivals",
     "Article",
     "Checkup",
+    "Closed",
     "ClosedLoop",
     "Comparison",
+    "Delivery",
+    "Disconnected",
+    "Dropped",
     "DryRun",
     "Explanation",
     "FaninError",
     "Forked",
+    "Full",
     "HostBusy",
     "JournalError",
+    "LineFault",
+    "Live",
+    "MessageError",
     "MissingExtra",
+    "Mix",
+    "Moment",
+    "NotArrived",
     "NotDelivered",
     "OpenLoop",
+    "Pause",
     "Plan",
     "PlanError",
+    "Proxy",
     "Recommendation",
+    "Reconnected",
+    "Records",
     "Run",
     "Scaling",
     "Server",
+    "Sink",
+    "SinkHandler",
+    "Stats",
     "Strategies",
     "Strategy",
     "Sweep",
     "SweepInterrupted",
+    "SyslogFormatter",
     "Table",
+    "TimedOut",
     "__version__",
     "article",
     "closed_loop",
     "concat",
     "doctor",
+    "live",
+    "mix",
     "open_loop",
+    "pause",
     "published",
     "recommend",
+    "records",
     "replay",
     "resume",
     "run",
@@ -65,51 +92,82 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ._inbox import Arrival
+    from ._told import Dropped, Reconnected
     from .advice import Recommendation, recommend
     from .answer import Article, article, published, replay
+    from .arrivals import Arrivals
     from .catalogue import Strategies, Strategy, strategies
+    from .contents import Mix, Records, mix, records
+    from .delivery import Delivery, Stats
     from .dry_run import DryRun
     from .errors import (
         AddressError,
+        ArrivalTimeout,
+        Closed,
+        Disconnected,
         FaninError,
         Forked,
+        Full,
         HostBusy,
         JournalError,
+        MessageError,
         MissingExtra,
+        NotArrived,
         NotDelivered,
         PlanError,
         SweepInterrupted,
+        TimedOut,
     )
+    from .handler import SinkHandler
     from .loads import ClosedLoop, OpenLoop, closed_loop, open_loop
     from .measure import resume, sweep
+    from .pauses import Pause, pause
     from .plan import Plan
-    from .runs import Run, run, run_async
+    from .proxy import LineFault, Proxy
+    from .running import run, run_async
+    from .runs import Run
     from .server import Server
+    from .sink import Sink
     from .stats.compare import Comparison
     from .stats.explain import Explanation
     from .stats.noise import Checkup, doctor
     from .stats.scaling import Scaling
     from .sweeps import Sweep, concat
+    from .syslog import SyslogFormatter
     from .table import Table
+    from .view import Live, Moment, live
 else:
     _HOMES = {
+        "_told": "Dropped Reconnected",
+        "_inbox": "Arrival",
         "advice": "Recommendation recommend",
         "answer": "Article article published replay",
+        "arrivals": "Arrivals",
         "catalogue": "Strategies Strategy strategies",
+        "delivery": "Delivery Stats",
+        "contents": "Mix Records mix records",
         "dry_run": "DryRun",
-        "errors": "AddressError FaninError Forked HostBusy JournalError MissingExtra NotDelivered PlanError"
-        " SweepInterrupted",
+        "errors": "AddressError ArrivalTimeout Closed Disconnected FaninError Forked Full HostBusy JournalError"
+        " MessageError MissingExtra NotArrived NotDelivered PlanError SweepInterrupted TimedOut",
+        "handler": "SinkHandler",
         "loads": "ClosedLoop OpenLoop closed_loop open_loop",
         "measure": "resume sweep",
+        "pauses": "Pause pause",
         "plan": "Plan",
-        "runs": "Run run run_async",
+        "running": "run run_async",
+        "proxy": "LineFault Proxy",
+        "runs": "Run",
         "server": "Server",
+        "sink": "Sink",
         "stats.compare": "Comparison",
         "stats.explain": "Explanation",
         "stats.noise": "Checkup doctor",
         "stats.scaling": "Scaling",
         "sweeps": "Sweep concat",
+        "syslog": "SyslogFormatter",
         "table": "Table",
+        "view": "Live Moment live",
     }
 
     def __getattr__(name: str) -> object:

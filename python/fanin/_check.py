@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import index
 from typing import Any
 
@@ -13,14 +13,18 @@ from .errors import PlanError
 __all__ = [
     "axis",
     "between",
+    "callback",
     "distinct",
+    "flag",
     "integer",
     "nanoseconds",
     "one_of",
     "real",
     "refuse",
     "seconds",
+    "size",
     "strategy",
+    "timeout",
     "word",
 ]
 
@@ -29,6 +33,8 @@ LONGEST_SPAN = 7 * LONGEST_SECONDS
 LONGEST_AXIS = 10_000
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
+_SIZE = re.compile(r"(\d{1,19})\s*(bytes?|KiB|MiB|GiB)")
+_SIZES = {"byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def refuse(name: str, value: object, allowed: str) -> PlanError:
@@ -99,6 +105,37 @@ def seconds(name: str, value: object) -> float:
     if not found:
         raise refuse(name, value, "allowed are seconds, or a number with s, min or h, such as '2min'")
     return real(name, float(found[1]) * _UNITS[found[2]], LONGEST_SPAN, "seconds")
+
+
+def size(name: str, value: object, high: int, *, none: bool = False) -> int:
+    """A number of bytes: whole, or words such as `64 KiB`; from 1 to `high`."""
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    number = int(found[1]) * _SIZES[found[2]] if found else value
+    try:
+        return integer(name, number, 1, high)
+    except PlanError:
+        allowed = f"allowed are 1 to {high} bytes, as a whole number or in words such as '4 MiB'"
+        raise refuse(name, value, f"{allowed}{', or None' if none else ''}") from None
+
+
+def timeout(name: str, value: object, *, zero: bool = True) -> float:
+    """Seconds that something may take: from 0, or above 0, up to a day."""
+    return nanoseconds(name, value, above_zero=not zero) / 1e9
+
+
+def callback(name: str, value: Any) -> Callable[[Any], object] | None:
+    """Something to be called, or None."""
+    if value is None or callable(value):
+        found: Callable[[Any], object] | None = value
+        return found
+    raise refuse(name, value, "allowed are a function of one argument, or None")
+
+
+def flag(name: str, value: object) -> bool:
+    """True or false, and nothing that is only like it."""
+    if not isinstance(value, bool):
+        raise refuse(name, value, "allowed are True and False")
+    return value
 
 
 def one_of(name: str, value: object, allowed: Sequence[str]) -> str:

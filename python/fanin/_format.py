@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "axis",
     "html_notes",
     "html_table",
     "interval",
@@ -34,6 +35,15 @@ def number(value: object) -> str:
     size = abs(value)
     places = 0 if size >= 100 or size == 0 else 1 if size >= 10 else 2
     return f"{value:,.{places}f}" if size >= 1 or size == 0 else f"{value:.3g}"
+
+
+def axis(name: str, value: object) -> str:
+    """An axis with its value, for a title or a line's name.
+
+    >>> axis("payload", 1024), axis("capacity", None), axis("contents", None)
+    ('payload 1,024', 'no bound', 'contents –')
+    """
+    return "no bound" if (name, value) == ("capacity", None) else f"{name} {number(value)}"
 
 
 def seconds(value: float | None) -> str:

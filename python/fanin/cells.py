@@ -1,8 +1,8 @@
 """Cells, the grid they form, and how long each is repeated; checked before anything runs.
 
 A new knob is a field of `Cell`, a line in `CHECKS`, and a column of `Run`. A knob that is more than a word or a number,
-such as a mix of sizes for `payload`, is a frozen value with a `to_dict`, as loads are (`loads.py`), and several fields
-and columns: `spread` says which.
+such as a load, a pause, or a mix of sizes, is a frozen value with a `to_dict` (`loads.py`, `pauses.py`, `contents.py`),
+and several fields and columns: `spread` says which.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from itertools import chain, product
 from math import prod
 from typing import Any
 
-from . import _check, _native, loads
+from . import _check, _native, contents, loads, pauses
 from .catalogue import strategies
+from .contents import Mix, Records
 from .errors import PlanError
 
 __all__ = [
@@ -38,6 +39,7 @@ LARGEST_PAYLOAD = 16 << 20
 MOST_MESSAGES = MOST_BURSTS = 2**32 - 1
 MOST_CELLS = 100_000
 LARGEST_CAPACITY = 2**62
+MOST_BUFFER = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Cell:
         strategy: A name of `strategies()`.
         producers: How many send.
         messages: How many each of them sends.
-        payload: A message's size in bytes.
+        payload: A message's size in bytes; the mean where `contents` says more.
         capacity: The most that the queue holds; None is no bound.
         work_ns: CPU nanoseconds that a producer spends before each message.
         delay_ns: Nanoseconds that a producer sleeps before each message.
@@ -62,6 +64,12 @@ class Cell:
         rate: Messages a second of an open load, all producers together.
         arrivals: `constant` or `poisson`, of an open load.
         read_rate: The most bytes that the server reads in a second; None is as many as come.
+        contents: What messages hold, where they differ in size.
+        pause_ns: For how long the server stops reading, once in each burst; None is never.
+        pause_after_ns: How long after the first byte that begins.
+        pause_after_bytes: Or after how many bytes.
+        receive_buffer: The size to ask for the server's receive buffer; None is the system's choice.
+        send_buffer: The size to ask for the send buffer of the actor's socket; None is the system's choice.
     """
 
     strategy: str
@@ -81,10 +89,22 @@ class Cell:
     rate: float | None = None
     arrivals: str | None = None
     read_rate: int | None = None
+    contents: Mix | Records | None = None
+    pause_ns: int | None = None
+    pause_after_ns: int | None = None
+    pause_after_bytes: int | None = None
+    receive_buffer: int | None = None
+    send_buffer: int | None = None
 
     def label(self) -> str:
         """A few words for a progress bar."""
-        return f"{self.strategy} × {self.producers:,} × {self.payload:,} B"
+        size = f"{self.payload:,} B" if self.contents is None else str(self.contents)
+        return f"{self.strategy} × {self.producers:,} × {size}"
+
+    def column(self, name: str) -> Any:
+        """A field as a row has it: a word or a number."""
+        value = getattr(self, name)
+        return str(value) if isinstance(value, (Mix, Records)) else value
 
     def point(self) -> tuple[Any, ...]:
         """Where it is in the grid, whatever the strategy: cells of one point are compared."""
@@ -102,11 +122,13 @@ class Effort:
         bursts: At least so many bursts.
         min_ns: And until so many nanoseconds have been timed.
         timeout_ns: When a burst is given up; None is never.
+        timeline: Whether the backlog is noted over time.
     """
 
     bursts: int
     min_ns: int
     timeout_ns: int | None
+    timeline: bool = False
 
 
 EFFORT = tuple(knob.name for knob in fields(Effort))
@@ -118,12 +140,13 @@ def cell(**arguments: Any) -> Cell:
     return _possible(next(combine({name: (CHECKS[name](value),) for name, value in arguments.items()})))
 
 
-def effort(bursts: object, min_seconds: object, timeout: object) -> Effort:
+def effort(bursts: object, min_seconds: object, timeout: object, timeline: object = False) -> Effort:
     """How long to run, checked."""
     return Effort(
         bursts=_check.integer("bursts", bursts, 1, MOST_BURSTS),
         min_ns=_check.nanoseconds("min_seconds", min_seconds),
         timeout_ns=None if timeout is None else _check.nanoseconds("timeout", timeout, above_zero=True),
+        timeline=_check.flag("timeline", timeline),
     )
 
 
@@ -145,6 +168,10 @@ def spread(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
         return ("load", "open"), ("rate", value.rate), ("arrivals", value.arrivals)
     if isinstance(value, loads.ClosedLoop):
         return ("load", "closed"), ("rate", None), ("arrivals", None)
+    if isinstance(value, (Mix, Records)):
+        return ("payload", value.mean), ("contents", value)
+    if name == "pause":
+        return () if value is None else value.fields()
     if name == "capacity" and value is not None:
         number, _, unit = str(value).partition(" ")
         return ("capacity", int(number)), ("capacity_unit", "messages" if unit else "bytes")
@@ -169,12 +196,15 @@ def points(cells: Sequence[Cell]) -> list[int]:
 def native(cell: Cell, effort: Effort, seed: int = 0) -> dict[str, Any]:
     """Both, as the native `run` takes them; `seed` is what random arrivals are drawn from."""
     knobs = {name: getattr(cell, name) for name in AXES} | {name: getattr(effort, name) for name in EFFORT}
-    return knobs | {"on_full": cell.on_full.replace("_", "-"), "seed": seed}
+    made = None if cell.contents is None else contents.native(cell.contents)
+    return knobs | {"on_full": cell.on_full.replace("_", "-"), "seed": seed, "contents": made}
 
 
 def axis(name: str, value: object) -> tuple[Any, ...]:
     """The checked values of one axis, in the core's units."""
-    points = (value,) if name == "load" and isinstance(value, Mapping) else _check.axis(name, value)
+    points = (
+        (value,) if name in ("load", "pause", "payload") and isinstance(value, Mapping) else _check.axis(name, value)
+    )
     values = tuple(CHECKS[name](point) for point in points)
     _check.distinct(name, values)
     if name == "threads" and len(values) > 1 and None in values:
@@ -235,6 +265,19 @@ _UNITS = {"message": 1, "messages": 1, "byte": 1, "bytes": 1, "KiB": 1 << 10, "M
 _CAPACITIES = "bytes from 1, words such as '256 KiB' or '1000 messages', or None"
 
 
+def _payload(value: object) -> int | Mix | Records:
+    """A size, or what messages hold."""
+    found = contents.contents(value)
+    if found is not None:
+        return found
+    if isinstance(value, (str, Mapping)):
+        raise _check.refuse("payload", value, _PAYLOADS)
+    return _check.integer("payload", value, 1, LARGEST_PAYLOAD, "bytes, a mix({64: 9, 4096: 1}), or records(…)")
+
+
+_PAYLOADS = "allowed are bytes, a mix such as '64*9+4096*1', or the lines of a file such as '@access.log'"
+
+
 def _word(name: str, *words: str) -> Callable[[object], str]:
     return lambda value: _check.one_of(name, value, words)
 
@@ -244,12 +287,15 @@ CHECKS: dict[str, Callable[[object], Any]] = {
     "strategies": _strategy("strategies"),
     "producers": _integer("producers", 1, MOST_PRODUCERS),
     "messages": _integer("messages", 1, MOST_MESSAGES),
-    "payload": _integer("payload", 1, LARGEST_PAYLOAD, "bytes"),
+    "payload": _payload,
     "capacity": _capacity,
     "on_full": _word("on_full", "wait", "drop_newest", "drop_oldest"),
     "work": _integer("work", 0, 10**12, "CPU nanoseconds"),
     "delay": lambda value: _check.nanoseconds("delay", value),
     "server": _word("server", "discard", "echo"),
+    "pause": pauses.named,
+    "receive_buffer": _integer("receive_buffer", 1, MOST_BUFFER, "bytes, or None", optional=True),
+    "send_buffer": _integer("send_buffer", 1, MOST_BUFFER, "bytes, or None", optional=True),
     "read_rate": _integer("read_rate", 1, 2**62, "bytes a second, or None", optional=True),
     "producers_as": _word("producers_as", "tasks", "threads"),
     "actor": _word("actor", "thread", "task"),

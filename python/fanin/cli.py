@@ -1,4 +1,4 @@
-"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article`, `bench` and more."""
+"""The same from a shell: `fanin run`, `sweep`, `compare`, `explain`, `plot`, `doctor`, `article`, `send` and more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_bench, cli_stats
+from . import cli_bench, cli_send, cli_servers, cli_stats
 
 __all__ = ["main"]
 
@@ -91,7 +91,8 @@ def _interrupted(options: argparse.Namespace, stop: Any) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .runs import DELIVERED, run
+    from .running import run
+    from .runs import DELIVERED
 
     result = run(options.strategy, seed=options.seed, **_knobs(options))
     _print(options, result.to_dict, lambda: repr(result).strip("<>"))
@@ -120,7 +121,7 @@ def _plan(options: argparse.Namespace) -> Any:
 
     if not str(options.strategies).endswith(".toml"):
         return Plan(options.strategies, **_knobs(options), **{name: getattr(options, name) for name in OFTEN})
-    given = [name for name in (*KNOBS, *PACE, *OFTEN) if getattr(options, name) is not _SWEEP[name]]
+    given = [name for name, untouched in options.untouched.items() if getattr(options, name) is not untouched]
     if given:
         raise PlanError(f"--{given[0].replace('_', '-')}: the plan in {options.strategies} brings its own")
     return Plan.read(options.strategies)
@@ -163,10 +164,12 @@ def _article(options: argparse.Namespace) -> int:
     return OK if answer.sweep.delivered else NOT_DELIVERED
 
 
-def _serve(options: argparse.Namespace) -> int:
-    from .serve import serve
+def _top(options: argparse.Namespace) -> int:
+    from .top import top
 
-    return serve(options.mode, options.host, options.port, as_json=options.json)
+    result, code = top(_plan(options), options.journal)
+    _sweep_out(options, result)
+    return code or (OK if result.delivered else NOT_DELIVERED)
 
 
 def _strategies(options: argparse.Namespace) -> int:
@@ -185,12 +188,12 @@ def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Cal
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 LOAD = (
-    "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate", "producers_as",
-    "actor", "threads", "load",
+    "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate", "pause",
+    "receive_buffer", "send_buffer", "producers_as", "actor", "threads", "load",
 )  # fmt: skip
-KNOBS = (*LOAD, "bursts", "min_seconds", "timeout")
+KNOBS = (*LOAD, "bursts", "min_seconds", "timeout", "timeline")
 PACE = ("rate", "arrivals")
-OFTEN = ("rounds", "budget", "seed")
+OFTEN = ("rounds", "budget", "confirm", "seed")
 
 
 def _knobs(options: argparse.Namespace) -> dict[str, Any]:
@@ -251,23 +254,31 @@ def _run_arguments(parser: Parser) -> None:
 
 def _sweep_arguments(parser: Parser) -> None:
     add = parser.add_argument
-    add("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch; or a plan's file: plan.toml")
-    _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
-    _rounds(parser, 5, "how often each cell is visited, or auto: as often as the budget holds; default: 5", _often)
-    add("--budget", metavar="TIME", help="the time to spend, such as 90s or 2min; default: as long as the rounds take")
-    add("--journal", metavar="FILE", help="keep each run in FILE as it ends, one JSON line a run")
+    _plan_arguments(parser)
     add("--resume", action="store_true", help="finish what the journal holds")
     add("--dry-run", action="store_true", help="only show what would be run, what is left out, and how long it takes")
     add("--out", metavar="FILE", help="also save the sweep, as JSON that fanin.Sweep.load reads")
     add("--plot", metavar="FILE", help="also draw ns a message over producers; needs fanin[plot]")
-    _SWEEP.update({name: parser.get_default(name) for name in (*KNOBS, *PACE, *OFTEN)})
 
 
-_SWEEP: dict[str, Any] = {}  # what the options of `sweep` are unless they are given
+def _plan_arguments(parser: Parser) -> None:
+    """What a plan is made of; `untouched` is what it is unless it is given."""
+    add = parser.add_argument
+    add("strategies", type=_list_of(str), help="one, or several: mpsc/batch,swap/batch; or a plan's file: plan.toml")
+    _load(parser, _list_of, producers=[1, 8, 64, 512], min_seconds=0.05)
+    _rounds(parser, 5, "how often each cell is visited, or auto: as often as the budget holds; default: 5", _often)
+    add("--budget", metavar="TIME", help="the time to spend, such as 90s or 2min; default: as long as the rounds take")
+    add("--confirm", type=int, default=0, metavar="N", help="spread the rounds over N fresh processes")
+    add("--journal", metavar="FILE", help="keep each run in FILE as it ends, one JSON line a run")
+    parser.set_defaults(untouched={name: parser.get_default(name) for name in (*KNOBS, *PACE, *OFTEN)})
 
 
-def _capacity(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
+def _number(text: str) -> int | str:
+    """A number, or words in its place."""
+    return int(text) if text.removeprefix("-").isdecimal() else text
+
+
+_number.__name__ = "number"
 
 
 def _often(text: str) -> Any:
@@ -296,15 +307,20 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         metavar="N",
         help=f"how many each of them sends{several}; default: %(default)s",
     )
-    add("--payload", type=whole, default=1, metavar="BYTES", help=f"a message's size{several}; default: %(default)s")
+    about = f"a message's size{several}; a mix, '64*9+4096*1'; or a file's lines, @access.log; default: %(default)s"
+    add("--payload", type=kind(_number), default=1, metavar="BYTES", help=about)
     about = "the most that the queue holds: bytes, '256 KiB', '1000 messages'; default: no bound"
-    add("--capacity", type=kind(_capacity), metavar="SIZE", help=about)
+    add("--capacity", type=kind(_number), metavar="SIZE", help=about)
     about = "wait (default), drop_newest or drop_oldest"
     add("--on-full", type=words, default="wait", metavar="WHAT", help=about)
     add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
     add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
     add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
     add("--read-rate", type=whole, metavar="N", help="bytes a second that the server reads; default: all that come")
+    about = "a time in which the server does not read, once a burst: '100 ms after 700 ms', '1 s after 65536 bytes'"
+    add("--pause", type=words, metavar="WHEN", help=about)
+    add("--receive-buffer", type=whole, metavar="N", help="bytes to ask for the server's receive buffer")
+    add("--send-buffer", type=whole, metavar="N", help="bytes to ask for the send buffer of the actor's socket")
     about = "closed (default): as fast as it goes; open: at a rate, for latency, with a payload of 2 and more"
     add("--load", default="closed", metavar="KIND", help=about)
     add("--rate", type=real, metavar="N", help=f"messages a second of an open load, all producers together{several}")
@@ -327,6 +343,7 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         help="and until so many seconds are timed; default: %(default)s",
     )
     add("--timeout", type=float, metavar="S", help="give one run up after so long; default: never")
+    add("--timeline", action="store_true", help="keep each run's backlog over time")
 
 
 def _shown(value: Any) -> str:
@@ -351,14 +368,6 @@ def _article_arguments(parser: Parser) -> None:
     _rounds(parser, None, "how often each cell is visited; default: 5, fewer for the largest bursts")
 
 
-def _serve_arguments(parser: Parser) -> None:
-    parser.add_argument("--mode", default="discard", metavar="MODE", help="discard (default) or echo")
-    parser.add_argument(
-        "--host", default="127.0.0.1", metavar="HOST", help="name or address to listen on; default: %(default)s"
-    )
-    parser.add_argument("--port", type=int, default=0, metavar="PORT", help="0, the default, takes a free one")
-
-
 def _no_arguments(_: Parser) -> None:
     pass
 
@@ -380,13 +389,15 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
         _article_arguments,
     ),
     (
-        "serve",
-        "the article's server, until Ctrl-C or SIGTERM (both end it with code 0)",
-        "serve --mode echo --port 8080",
-        _serve,
-        _serve_arguments,
+        "top",
+        "a sweep while it goes on: throughput, queue fill, batch size, waiting, drops; Ctrl-C ends it",
+        "top swap/batch --producers 64 --min-seconds 5",
+        _top,
+        _plan_arguments,
     ),
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
+    *cli_servers.COMMANDS,
+    *cli_send.COMMANDS,
     *cli_bench.COMMANDS,
     *cli_stats.COMMANDS,
 )

@@ -15,7 +15,7 @@ __all__ = ["COMMANDS"]
 
 OK = 0
 METRIC = "nanoseconds_per_message"
-KINDS = ("lines", "ratio", "causes", "regimes", "latency")
+KINDS = ("lines", "ratio", "causes", "regimes", "latency", "backlog")
 
 Command = tuple[str, str, str, Callable[[Namespace], int], Callable[[ArgumentParser], None]]
 
@@ -31,6 +31,11 @@ def _explain(options: Namespace) -> int:
 
 
 def _doctor(options: Namespace) -> int:
+    if options.report:
+        from .report import report
+
+        print(json.dumps({"report": report()}) if options.json else report())
+        return OK
     from .stats.noise import doctor
 
     return _show(options, doctor(quick=not options.full))
@@ -47,15 +52,17 @@ def _plot(options: Namespace) -> int:
 
 def _draw(options: Namespace, sweep: Sweep, axes: Any) -> None:
     if options.kind == "lines":
-        sweep.plot(options.metric, ax=axes)
+        sweep.plot(options.metric, x=options.x, by=options.by, ax=axes)
     elif options.kind == "ratio":
-        sweep.plot_ratio(options.over, metric=options.metric, ax=axes)
+        sweep.plot_ratio(options.over, metric=options.metric, x=options.x, ax=axes)
     elif options.kind == "causes":
-        sweep.explain(metric=options.metric).plot(ax=axes)
+        sweep.explain(metric=options.metric).plot(x=options.x, ax=axes)
     elif options.kind == "regimes":
-        sweep.plot_regimes(options.metric, ax=axes)
+        sweep.plot_regimes(options.metric, x=options.x, ax=axes)
+    elif options.kind == "latency":
+        sweep.plot_latency(by=options.by, ax=axes)
     else:
-        sweep.plot_latency(ax=axes)
+        sweep.plot_backlog(by=options.by, ax=axes)
 
 
 def _load(path: str) -> Sweep:
@@ -70,7 +77,7 @@ def _show(options: Namespace, found: Any) -> int:
 
 
 def _file(parser: ArgumentParser) -> None:
-    parser.add_argument("sweep", metavar="FILE", help="a saved sweep")
+    parser.add_argument("sweep", metavar="FILE", help="a saved sweep, or a journal")
     parser.add_argument("--metric", default=METRIC, metavar="COLUMN", help="what is compared; default: %(default)s")
     parser.add_argument("--over", metavar="STRATEGY", help="what the others are compared with")
 
@@ -91,11 +98,14 @@ def _explain_arguments(parser: ArgumentParser) -> None:
 def _plot_arguments(parser: ArgumentParser) -> None:
     _file(parser)
     parser.add_argument("--kind", choices=KINDS, default=KINDS[0], help="default: %(default)s")
+    parser.add_argument("--x", default="producers", metavar="COLUMN", help="along the axis; default: %(default)s")
+    parser.add_argument("--by", default="strategy", metavar="COLUMN", help="a line a value; default: %(default)s")
     parser.add_argument("--out", required=True, metavar="PNG", help="where to write the picture")
 
 
 def _doctor_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="20 rounds of 4 identical arms, in place of 6 of 3")
+    parser.add_argument("--report", action="store_true", help="what a bug report needs of this host; measures nothing")
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -16,7 +16,8 @@ from typing import Any
 from . import _check, _format, cells
 from .cells import AXES, ONCE, Cell, Effort
 from .plan import DEFAULT_BUDGET, MOST_ROUNDS, MOST_RUNS, LeftOut, Plan
-from .runs import Run, execute
+from .running import execute
+from .runs import Run
 from .schedule import schedule, visits
 from .table import Table
 
@@ -60,9 +61,7 @@ class DryRun:
         points = self.plan.cells
         shown = [name for name in AXES if name in _ALWAYS or len({getattr(cell, name) for cell in points}) > 1]
         rows = [
-            {"cell": number}
-            | {name: getattr(cell, name) for name in shown}
-            | {"rounds": times, "seconds": cost * times}
+            {"cell": number} | {name: cell.column(name) for name in shown} | {"rounds": times, "seconds": cost * times}
             for number, (cell, times, cost) in enumerate(zip(points, self.times, self.costs, strict=True))
         ]
         return Table.of(rows, self._title())

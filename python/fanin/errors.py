@@ -5,10 +5,17 @@ FaninError
 ├── PlanError         ValueError         an argument is wrong; nothing was started
 ├── JournalError      ValueError         a journal holds something else than what it should
 ├── HostBusy          TimeoutError       another sweep kept the host for longer than one would wait
+├── NotArrived        AssertionError     what was sent has not arrived, as far as a server saw
+│   └── ArrivalTimeout TimeoutError      it has not arrived in time
 ├── NotDelivered      —                  a run lost, doubled, reordered or changed a message
 ├── SweepInterrupted  KeyboardInterrupt  Ctrl-C; the runs that had ended are in `.sweep`
 ├── AddressError      OSError            an address cannot be listened on or connected to
-├── Forked            RuntimeError       this process is a fork of the one that imported fanin
+├── MessageError      ValueError         a message that a sink could never take; nothing of it was taken
+├── Full              queue.Full         a sink has no room, and was told not to wait, or no longer; nothing was taken
+├── Closed            RuntimeError       a sink is not open, or no longer; nothing was taken
+├── Disconnected      ConnectionError    a sink's connection was lost; the account is in `.delivery`
+├── TimedOut          TimeoutError       a flush or a close took longer than it might; the account is in `.delivery`
+├── Forked            RuntimeError       this process is a fork of the one that imported fanin, or made the sink
 └── MissingExtra      ImportError        an optional package is not installed
 ```
 
@@ -17,51 +24,287 @@ They pickle, so that they cross a process pool with what they carry.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import queue
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .arrivals import Arrivals
+    from .delivery import Delivery
     from .runs import Run
     from .sweeps import Sweep
 
 __all__ = [
     "AddressError",
+    "ArrivalTimeout",
+    "Closed",
+    "Disconnected",
     "FaninError",
     "Forked",
+    "Full",
     "HostBusy",
     "JournalError",
+    "MessageError",
     "MissingExtra",
+    "NotArrived",
     "NotDelivered",
     "PlanError",
     "SweepInterrupted",
+    "TimedOut",
 ]
 
 
 class FaninError(Exception):
-    """The parent of all that fanin raises."""
+    """The parent of all that fanin raises. `page` names the page of the documentation that says what to do.
+
+    Example:
+        >>> import fanin
+        >>> try:
+        ...     fanin.run("swap/batch", producers=0)
+        ... except fanin.FaninError as error:
+        ...     print(type(error).__name__, error.page)
+        PlanError reference/errors
+    """
+
+    page = "reference/errors"
 
 
 class PlanError(FaninError, ValueError):
-    """An argument is outside of what is allowed. The message names argument, value and what is; nothing was started."""
+    """An argument is outside of what is allowed. The message names argument, value and what is; nothing was started.
+
+    Example:
+        >>> import fanin
+        >>> fanin.run("swap/batch", producers=0)
+        Traceback (most recent call last):
+        fanin.errors.PlanError: producers=0: allowed are whole numbers from 1 to 65536
+    """
 
 
 class JournalError(FaninError, ValueError):
-    """A journal is no journal, is spoilt, holds another plan, or is being written by another sweep."""
+    """A journal is no journal, is spoilt, holds another plan, or is being written by another sweep.
+
+    Example:
+        >>> import fanin, pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "runs.ndjson")
+        ...     _ = path.write_text("no journal")
+        ...     try:
+        ...         fanin.resume(path)
+        ...     except fanin.JournalError as error:
+        ...         print(error.page)
+        how-to/keep-and-resume
+    """
+
+    page = "how-to/keep-and-resume"
 
 
 class HostBusy(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
-    """Another sweep measured on this host for longer than this one would wait for it."""
+    """Another sweep measured on this host for longer than this one would wait for it.
+
+    Example:
+        >>> import fanin
+        >>> from fanin import lock
+        >>> with lock.measuring(wait=60):  # as another sweep does
+        ...     try:
+        ...         fanin.sweep("swap/batch", 1, rounds=1, wait=0.1)
+        ...     except fanin.HostBusy:
+        ...         print("measure later")
+        measure later
+    """
 
 
 class Forked(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
-    """This process is a fork of the one that imported fanin, without its threads. Spawn, and import fanin there."""
+    """This process is a fork of the one that imported fanin, or made the sink, and has none of its threads.
+
+    Spawn, and import fanin there; or make a sink of the child's own.
+
+    Example:
+        >>> import multiprocessing
+        >>> spawn = multiprocessing.get_context("spawn")  # and not "fork"
+        >>> spawn.get_start_method()
+        'spawn'
+    """
+
+    page = "explanation/shutdown-and-fork"
+
+
+class MessageError(FaninError, ValueError):
+    """A message that this sink could never take: too long, or with a newline inside a line. Nothing of it was taken.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server() as server, fanin.Sink(server.url, framing="lines") as sink:
+        ...     try:
+        ...         sink.send(b"two\\nlines")
+        ...     except fanin.MessageError:
+        ...         print(sink.delivery.accepted)
+        0
+    """
+
+
+class Full(FaninError, queue.Full):  # noqa: N818 - as the queue module has it
+    """There is no room, and the sink was told not to wait, or not for longer. Nothing of the message was taken.
+
+    Example:
+        >>> import contextlib, fanin
+        >>> with fanin.Server(read_rate=1000) as server:
+        ...     sink = fanin.Sink(server.url, capacity=1000, on_full="raise").open()
+        ...     try:
+        ...         for _ in range(100_000):
+        ...             sink.send(bytes(1000))
+        ...     except fanin.Full as error:
+        ...         print(error.page)
+        ...     with contextlib.suppress(fanin.TimedOut):
+        ...         _ = sink.close(timeout=0.1)
+        how-to/bound-memory
+    """
+
+    page = "how-to/bound-memory"
+
+
+class Closed(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
+    """The sink is not open: not yet, or no longer. Nothing of the message was taken.
+
+    Example:
+        >>> import fanin
+        >>> sink = fanin.Sink("tcp://127.0.0.1:9000")
+        >>> try:
+        ...     sink.send(b"too early")
+        ... except fanin.Closed:
+        ...     print("open it first")
+        open it first
+    """
+
+
+class Disconnected(FaninError, ConnectionError):  # noqa: N818 - a state, not a mistake
+    """The sink's connection was lost, and it was not told to make another. `__cause__` is what the system said.
+
+    Attributes:
+        delivery: The account at that moment: what was written is in doubt, what was not is unsent. None where the
+            raising call had none.
+        errno: The system's number, where it gave one.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server(reset_after=5) as server:
+        ...     try:
+        ...         with fanin.Sink(server.url) as sink:
+        ...             while True:
+        ...                 sink.send(b"hello")
+        ...                 _ = sink.flush(timeout=5)
+        ...     except fanin.Disconnected as error:
+        ...         print(error.page)
+        how-to/survive-a-restart
+    """
+
+    page = "how-to/survive-a-restart"
+
+    def __init__(self, message: str, delivery: Delivery | None = None, errno: int | None = None) -> None:
+        super().__init__(*((message,) if errno is None else (errno, message)))
+        self.delivery = delivery
+
+    def __str__(self) -> str:
+        return str(self.args[-1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.delivery, self.errno)
+
+
+class TimedOut(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
+    """A flush or a close took longer than it was given.
+
+    Attributes:
+        delivery: The account at that moment; what is `unsent` a flush may still send, and a close has given up.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server(stall_after=0) as server:
+        ...     sink = fanin.Sink(server.url, confirm="echo").open()
+        ...     sink.send(bytes(1000))
+        ...     try:
+        ...         sink.close(timeout=0.1)
+        ...     except fanin.TimedOut as error:
+        ...         print(error.delivery.accepted)
+        1
+    """
+
+    page = "how-to/bound-memory"
+
+    def __init__(self, message: str, delivery: Delivery | None = None) -> None:
+        super().__init__(message)
+        self.delivery = delivery
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.delivery)
 
 
 class AddressError(FaninError, OSError):
-    """An address does not resolve, is in use, or refuses. `errno` is the system's number where it gave one."""
+    """An address does not resolve, is in use, or refuses. `errno` is the system's number where it gave one.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server() as server:
+        ...     try:
+        ...         fanin.Server(port=server.port)
+        ...     except fanin.AddressError as error:
+        ...         print(type(error.errno).__name__)
+        int
+    """
 
 
 class MissingExtra(FaninError, ImportError):  # noqa: N818 - a state, not a mistake
-    """A method needs a package that fanin itself does without. The message says what to install."""
+    """A method needs a package that fanin itself does without. The message says what to install.
+
+    Example:
+        >>> from fanin._extras import need
+        >>> need("no_such_package", "plot")
+        Traceback (most recent call last):
+        fanin.errors.MissingExtra: this needs no_such_package: pip install 'fanin[plot]' (or no_such_package itself)
+    """
+
+    page = "how-to/install"
+
+
+class NotArrived(FaninError, AssertionError):  # noqa: N818 - a state, not a mistake
+    """What was sent has not arrived at a server, once each and in order, as far as was asked for.
+
+    Attributes:
+        arrivals: What arrived, held against what was sent.
+
+    Example:
+        >>> import fanin, socket
+        >>> with fanin.Server(framing="lines") as server:
+        ...     with socket.create_connection((server.host, server.port)) as client:
+        ...         client.sendall(b"one\\nthree\\n")
+        ...     server.wait_for(2)
+        ...     try:
+        ...         server.assert_delivered(expected=[b"one", b"two", b"three"])
+        ...     except fanin.NotArrived as error:
+        ...         print(error.arrivals.lost)
+        1
+    """
+
+    page = "tutorials/first-test"
+
+    def __init__(self, message: str, arrivals: Arrivals) -> None:
+        super().__init__(message, arrivals)
+        self.arrivals = arrivals
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ArrivalTimeout(NotArrived, TimeoutError):  # noqa: N818 - a state, not a mistake
+    """Not so many messages arrived in time.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server(framing="lines") as server:
+        ...     try:
+        ...         server.wait_for(1, timeout=0.05)
+        ...     except TimeoutError as error:
+        ...         print(type(error).__name__)
+        ArrivalTimeout
+    """
 
 
 class NotDelivered(FaninError):  # noqa: N818 - a state, not a mistake
@@ -69,7 +312,20 @@ class NotDelivered(FaninError):  # noqa: N818 - a state, not a mistake
 
     Attributes:
         run: The run, with its counts and its first counter-example.
+
+    Example:
+        >>> import fanin
+        >>> late = fanin.run("swap/batch", 4, 1000, delay=10, timeout=0.2)
+        >>> late.status, late.nanoseconds_per_message
+        ('timeout', None)
+        >>> try:
+        ...     late.require_delivery()
+        ... except fanin.NotDelivered as error:
+        ...     print(error.run is late)
+        True
     """
+
+    page = "explanation/delivery"
 
     def __init__(self, message: str, run: Run) -> None:
         super().__init__(message, run)
@@ -84,7 +340,17 @@ class SweepInterrupted(FaninError, KeyboardInterrupt):  # noqa: N818 - a state, 
 
     Attributes:
         sweep: The runs that had ended, as a `Sweep`; it may be empty.
+
+    Example:
+        >>> import fanin
+        >>> try:
+        ...     raise fanin.SweepInterrupted("interrupted after 0 of 4 runs", fanin.sweep("swap/batch", 1, rounds=1))
+        ... except KeyboardInterrupt as stop:
+        ...     print(len(stop.sweep))
+        1
     """
+
+    page = "how-to/keep-and-resume"
 
     def __init__(self, message: str, sweep: Sweep) -> None:
         super().__init__(message, sweep)

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import _native
 
-__all__ = ["host", "name", "now", "weather"]
+__all__ = ["cores", "host", "name", "now", "weather"]
 
 
 def name() -> str:
@@ -26,12 +26,17 @@ def host() -> dict[str, Any]:
     """All that is known of the machine and the build, as words and numbers."""
     load, pressure = weather()
     return dict(_lasting()) | {
-        "cores_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores_usable": cores(),
         "cpu_governor": _line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "load_average": load,
         "cpu_pressure": pressure,
         "seen": now(),
     }
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def now() -> str:
@@ -58,7 +63,8 @@ def _lasting() -> tuple[tuple[str, Any], ...]:
         "libc": " ".join(platform.libc_ver()).strip() or None,
         "cpu_model": _field("/proc/cpuinfo", "model name") or platform.processor() or None,
         "cores": os.cpu_count(),
-        "cpu_boost": _line("/sys/devices/system/cpu/cpufreq/boost"),
+        "cpu_boost": _boost(),
+        "virtual": _virtual(),
         "cpu_smt": _line("/sys/devices/system/cpu/smt/active"),
         "clock_source": _line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "clock_resolution": time.get_clock_info("perf_counter").resolution,
@@ -101,6 +107,20 @@ def _pressure() -> float | None:
         return float(first.split("avg10=")[1].split()[0]) / 100 if first else None
     except (IndexError, ValueError):
         return None
+
+
+def _boost() -> str | None:
+    """`1` where a core may run faster than its rated frequency, `0` where not."""
+    for path, on in (("intel_pstate/no_turbo", "0"), ("cpufreq/boost", "1")):
+        if (found := _line(f"/sys/devices/system/cpu/{path}")) is not None:
+            return "1" if found == on else "0"
+    return None
+
+
+def _virtual() -> bool | None:
+    """Whether it is a guest."""
+    flags = _field("/proc/cpuinfo", "flags")
+    return None if flags is None else "hypervisor" in flags.split()
 
 
 def _memory() -> int | None:

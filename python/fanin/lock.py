@@ -1,12 +1,12 @@
 """One measurement at a time on a host: a file lock that every sweep takes for as long as it measures.
 
 The lock is advisory, belongs to an open file, and goes with the process that held it, however that ends. It is in the
-directory for temporary files: containers that do not share one do not see each other.
+directory for temporary files: containers that do not share one do not see each other. On a system without such locks,
+as Windows, nothing is held: there it is the user who runs one sweep at a time.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +15,18 @@ from pathlib import Path
 
 from .errors import HostBusy
 
+try:
+    import fcntl
+except ImportError:
+    HAS_LOCKS = False
+else:
+    HAS_LOCKS = True
+
 __all__ = ["measuring", "path"]
 
 FILE = "fanin-measuring.lock"
 POLL = 0.02
+TELL = 25  # so many polls are half a second
 
 
 def path() -> Path:
@@ -36,11 +44,14 @@ def measuring(wait: float, busy: Callable[[], None] = lambda: None) -> Iterator[
 
     Args:
         wait: The seconds.
-        busy: Called once if there is something to wait for.
+        busy: Called now and then while there is something to wait for; what it raises ends the wait.
 
     Raises:
         HostBusy: Another sweep has it still.
     """
+    if not HAS_LOCKS:
+        yield
+        return
     try:
         file = _open()
     except OSError:
@@ -65,16 +76,16 @@ def _open() -> int:
 
 def _take(file: int, wait: float, busy: Callable[[], None]) -> None:
     deadline = time.monotonic() + wait
-    told = False
+    tries = 0
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise HostBusy(f"another sweep holds {path()} for more than {wait:g} seconds; see `wait`") from None
-            if not told:
+            if tries % TELL == 0:
                 busy()
-            told = True
+            tries += 1
             time.sleep(POLL)
         else:
             return

@@ -7,21 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import _check, _format, _native, cells, dry_run, host, lock
 from .cells import MOST_BURSTS, Cell, Effort
 from .errors import SweepInterrupted
 from .journal import Journal, read
 from .loads import CLOSED, Load
-from .plan import FIELDS, GRID, Plan
+from .pauses import Pause
+from .plan import FIELDS, GRID, Payload, Plan
 from .progress import Progress
 from .rows import Row, row
-from .runs import execute
+from .running import execute
 from .schedule import Visit, schedule, visits
 from .sweeps import Sweep
 
-__all__ = ["Block", "Keeper", "measure", "resume", "run_block", "sweep", "visit"]
+if TYPE_CHECKING:
+    from .fresh import Sender
+
+__all__ = ["Block", "Keeper", "measure", "resume", "run_block", "side_by_side", "sweep", "visit"]
 
 # Sweeps that were interrupted in this process: a pool may still hand it blocks of theirs.
 STOPPED: set[str] = set()
@@ -40,6 +44,7 @@ class Block:
         effort: How long each is.
         seed: The plan's.
         wait: How many seconds to wait for the host.
+        process: Which of several fresh processes makes them; None where that is not asked.
     """
 
     key: str
@@ -48,6 +53,7 @@ class Block:
     effort: Effort
     seed: int
     wait: float
+    process: int | None = None
 
     @property
     def sweep(self) -> str:
@@ -76,7 +82,7 @@ class Keeper:
         self.rows.append(found)
         if self.journal is not None:
             self.journal.keep(found)
-        self.bar.step()
+        self.bar.step(found)
 
 
 def measure(
@@ -84,7 +90,7 @@ def measure(
     *,
     journal: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    progress: bool | None = None,
+    progress: bool | Progress | None = None,
     executor: Executor | None = None,
     wait: float = WAIT,
 ) -> Sweep:
@@ -94,16 +100,20 @@ def measure(
     longest = _check.real("wait", wait, LONGEST_WAIT, "seconds")
     if executor is not None:
         executors.refuse_forks(executor)
+        if plan.confirm:
+            raise _check.refuse("confirm", plan.confirm, "an executor has processes of its own; allowed is 0 with one")
     if journal is None:
         return _measure(plan, None, progress, executor, longest)
     with Journal.open(journal, plan, bool(resume)) as log:
         return _measure(plan, log, progress, executor, longest)
 
 
-def _measure(plan: Plan, log: Journal | None, progress: bool | None, executor: Executor | None, wait: float) -> Sweep:
+def _measure(
+    plan: Plan, log: Journal | None, progress: bool | Progress | None, executor: Executor | None, wait: float
+) -> Sweep:
     metadata = _metadata(plan, log)
     kept = log.kept if log else None
-    keeper = Keeper(Progress(show=progress), log)
+    keeper = Keeper(progress if isinstance(progress, Progress) else Progress(show=progress), log)
     total = 0
     try:
         with keeper.bar as bar:
@@ -111,7 +121,7 @@ def _measure(plan: Plan, log: Journal | None, progress: bool | None, executor: E
             order = schedule(times, plan.seed, cells.points(plan.cells))
             total = sum(map(len, order))
             if log is not None:
-                log.check(plan, order)
+                log.check(order)
                 log.begin(plan, times)
             if kept is not None:
                 keeper.rows, keeper.hosts = list(kept.rows), dict(kept.hosts)
@@ -126,15 +136,20 @@ def _run(plan: Plan, order: Sequence[Sequence[int]], keeper: Keeper, executor: E
     done = {found[:2] for found in keeper.rows}
     todo = [place for place in visits(order) if place[:2] not in done]
     whole = Block("", dict(enumerate(plan.cells)), tuple(todo), plan.effort, plan.seed, wait)
+    if plan.confirm:
+        from . import fresh
+
+        fresh.run_fresh(whole, keeper, len(order), min(plan.confirm, len(order)))
+        return
     if executor is None:
-        _side_by_side(whole, keeper)
+        side_by_side(whole, keeper)
         return
     from . import executors
 
     executors.run_blocks(executors.split(whole), executor, keeper)
 
 
-def _side_by_side(block: Block, keeper: Keeper) -> None:
+def side_by_side(block: Block, keeper: Keeper | Sender) -> None:
     """Runs here; the host is held from one point to the next, so that sweeps of several processes take turns."""
     where = host.name()
     if block.visits:
@@ -166,7 +181,8 @@ def _found(block: Block, place: Visit, where: str) -> Row:
     weather = host.weather()
     # A round has its own random arrivals, the same for all of its cells; the core counts on from a burst to the next.
     arrivals = block.seed + place.round * MOST_BURSTS
-    return row(place, block.seed, where, weather, execute(block.cells[place.cell], block.effort, arrivals))
+    run = execute(block.cells[place.cell], block.effort, arrivals)
+    return row(place, block.seed, where, weather, run, block.process)
 
 
 def _times(plan: Plan, executor: Executor | None, wait: float, bar: Progress) -> list[int]:
@@ -191,7 +207,7 @@ def visit(points: Sequence[Cell], rounds: Sequence[Sequence[int]], effort: Effor
     metadata = {"began": host.now(), "fanin": _native.__version__, "seed": seed}
     todo = tuple(visits(rounds))
     try:
-        _side_by_side(Block("", dict(enumerate(points)), todo, effort, seed, WAIT), keeper)
+        side_by_side(Block("", dict(enumerate(points)), todo, effort, seed, WAIT), keeper)
     except KeyboardInterrupt as stop:
         raise _interrupted(keeper, metadata, len(todo)) from stop
     return _sweep(keeper, metadata)
@@ -257,7 +273,7 @@ def sweep(
     strategies: str | Sequence[str] | Plan,
     producers: int | Sequence[int] = (1, 8, 64, 512),
     messages: int | Sequence[int] = 1000,
-    payload: int | Sequence[int] = 1,
+    payload: Payload | Sequence[Payload] = 1,
     *,
     rounds: int | Literal["auto"] = 5,
     budget: float | str | None = None,
@@ -270,12 +286,17 @@ def sweep(
     delay: float | Sequence[float] = 0.0,
     server: str | Sequence[str] = "discard",
     read_rate: int | Sequence[int | None] | None = None,
+    pause: Pause | str | Sequence[Pause | str | None] | None = None,
+    receive_buffer: int | Sequence[int | None] | None = None,
+    send_buffer: int | Sequence[int | None] | None = None,
     producers_as: str | Sequence[str] = "tasks",
     actor: str | Sequence[str] = "thread",
     threads: int | Sequence[int | None] | None = None,
     load: Load | Sequence[Load] = CLOSED,
     cases: Iterable[Any] = (),
     timeout: float | None = None,
+    timeline: bool = False,
+    confirm: int = 0,
     journal: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool | None = None,
@@ -290,10 +311,10 @@ def sweep(
     such as a capacity for a queue that has no bound, are left out; `metadata["left_out"]` lists them.
 
     Args:
-        strategies: Names of `strategies()`; or a `Plan`, which brings all arguments down to `timeout` with it.
+        strategies: Names of `strategies()`; or a `Plan`, which brings all arguments down to `confirm` with it.
         producers: How many send.
         messages: How many each of them sends in a burst.
-        payload: A message's size in bytes.
+        payload: A message's size in bytes; a `mix(…)` of sizes; or `records(…)` of your own.
         rounds: How often each cell is visited; `"auto"` is as often as the budget holds.
         budget: The time to spend: seconds, or words such as `"2min"`. With a number of rounds it caps them; with
             `"auto"` and no budget it is a minute. A calibration pass then decides.
@@ -308,6 +329,9 @@ def sweep(
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
         read_rate: The most bytes that the server reads in a second; None is as many as come.
+        pause: A `pause(…)` in which the server does not read, once in each burst; None is none.
+        receive_buffer: The size to ask for the server's receive buffer, in bytes; None is the system's choice.
+        send_buffer: The size to ask for the send buffer of the actor's socket, in bytes; None is the system's choice.
         producers_as: `"tasks"` or `"threads"`.
         actor: `"thread"` or `"task"`.
         threads: The runtime's threads; None is one a core.
@@ -315,6 +339,9 @@ def sweep(
         cases: Extra cells: each a mapping from axes to values or lists. What it does not name is every strategy, and of
             the other axes the first value.
         timeout: Seconds after which one run is given up, with the status `timeout`; None is never.
+        timeline: Whether each run keeps its first burst's backlog over time, for `plot_backlog`.
+        confirm: Over how many fresh processes the rounds are spread, as many each; 0 is none. What differs from one
+            start of a program to the next is then in the spread, and intervals rest on the processes.
         journal: A file that gets one JSON line a run, as it ends: what a killed sweep had found is in it.
         resume: Whether a journal that is there already is finished; otherwise it is refused. A changed plan always is.
         progress: Whether to draw a bar on stderr; None does so on a terminal and in a notebook.

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _check, _format, cells, loads
 from .cells import AXES, Cell, Effort
+from .contents import Mix, Records
 from .errors import PlanError
 from .loads import Load
+from .pauses import Pause
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -23,18 +25,20 @@ if TYPE_CHECKING:
     from .dry_run import DryRun
     from .sweeps import Sweep
 
-__all__ = ["AXES", "GRID", "Expansion", "LeftOut", "Plan", "expand"]
+__all__ = ["AXES", "GRID", "Expansion", "LeftOut", "Payload", "Plan", "expand"]
 
 # The axes of a plan, in the order in which they number the cells: the last one fastest. An axis is a field of `Plan`.
 GRID = (
     "strategies", "producers", "messages", "payload", "capacity", "on_full", "work", "delay", "server", "read_rate",
-    "producers_as", "actor", "threads", "load",
+    "pause", "receive_buffer", "send_buffer", "producers_as", "actor", "threads", "load",
 )  # fmt: skip
 MOST_ROUNDS = 10_000
 MOST_RUNS = 1_000_000
 MOST_CASES = 1000
+MOST_PROCESSES = 1000
 DEFAULT_BUDGET = 60.0
 
+Payload = int | str | Mix | Records
 Case = tuple[tuple[str, tuple[Any, ...]], ...]
 
 
@@ -73,7 +77,7 @@ class Plan:
         strategies: Names of `strategies()`.
         producers: How many send.
         messages: How many each of them sends in a burst.
-        payload: A message's size in bytes.
+        payload: A message's size in bytes; a `mix(…)` of sizes; or `records(…)` of your own.
         capacity: The most that the queue holds: bytes, or words such as `"256 KiB"` or `"1000 messages"`; None is no
             bound.
         on_full: What becomes of a message that finds no room: `"wait"`, `"drop_newest"` or `"drop_oldest"`.
@@ -81,6 +85,9 @@ class Plan:
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
         read_rate: The most bytes that the server reads in a second; None is as many as come.
+        pause: A `pause(…)` in which the server does not read; None is none.
+        receive_buffer: The size to ask for the server's receive buffer, in bytes; None is the system's choice.
+        send_buffer: The size to ask for the send buffer of the actor's socket, in bytes; None is the system's choice.
         producers_as: `"tasks"` or `"threads"`.
         actor: `"thread"` or `"task"`.
         threads: The runtime's threads; None is one a core.
@@ -93,6 +100,8 @@ class Plan:
         min_seconds: A cell's burst is repeated until so many seconds are timed; it is never enlarged.
         bursts: And at least so often.
         timeout: Seconds after which one run is given up, with the status `timeout`; None is never.
+        timeline: Whether each run keeps its first burst's backlog over time.
+        confirm: Over how many fresh processes the rounds are spread, which then are what intervals rest on; 0 is none.
         seed: What the order of the rounds is drawn from, and `"poisson"` arrivals: in a round the same for all cells
             of a point.
 
@@ -111,13 +120,16 @@ class Plan:
     strategies: tuple[str, ...]
     producers: tuple[int, ...]
     messages: tuple[int, ...]
-    payload: tuple[int, ...]
+    payload: tuple[int | Mix | Records, ...]
     capacity: tuple[int | str | None, ...]
     on_full: tuple[str, ...]
     work: tuple[int, ...]
     delay: tuple[float, ...]
     server: tuple[str, ...]
     read_rate: tuple[int | None, ...]
+    pause: tuple[Pause | None, ...]
+    receive_buffer: tuple[int | None, ...]
+    send_buffer: tuple[int | None, ...]
     producers_as: tuple[str, ...]
     actor: tuple[str, ...]
     threads: tuple[int | None, ...]
@@ -128,6 +140,8 @@ class Plan:
     min_seconds: float
     bursts: int
     timeout: float | None
+    timeline: bool
+    confirm: int
     seed: int
 
     def __init__(
@@ -135,7 +149,7 @@ class Plan:
         strategies: str | Sequence[str],
         producers: int | Sequence[int] = (1, 8, 64, 512),
         messages: int | Sequence[int] = 1000,
-        payload: int | Sequence[int] = 1,
+        payload: Payload | Sequence[Payload] = 1,
         *,
         capacity: int | str | Sequence[int | str | None] | None = None,
         on_full: str | Sequence[str] = "wait",
@@ -143,6 +157,9 @@ class Plan:
         delay: float | Sequence[float] = 0.0,
         server: str | Sequence[str] = "discard",
         read_rate: int | Sequence[int | None] | None = None,
+        pause: Pause | str | Sequence[Pause | str | None] | None = None,
+        receive_buffer: int | Sequence[int | None] | None = None,
+        send_buffer: int | Sequence[int | None] | None = None,
         producers_as: str | Sequence[str] = "tasks",
         actor: str | Sequence[str] = "thread",
         threads: int | Sequence[int | None] | None = None,
@@ -153,15 +170,18 @@ class Plan:
         min_seconds: float = 0.05,
         bursts: int = 1,
         timeout: float | None = None,
+        timeline: bool = False,
+        confirm: int = 0,
         seed: int = 0,
     ) -> None:
         given: dict[str, Any] = {name: value for name, value in locals().items() if name != "self"}
         for name, value in given.items():
             object.__setattr__(self, name, _axis(name, value) if name in GRID else value)
         object.__setattr__(self, "cases", _cases(cases, self))
-        for name in ("rounds", "budget", "seed"):
+        for name in ("rounds", "budget", "confirm", "seed"):
             object.__setattr__(self, name, _how_often(name, given[name]))
-        _keep_effort(self, cells.effort(bursts, min_seconds, timeout))
+        _keep_effort(self, cells.effort(bursts, min_seconds, timeout, timeline))
+        _enough_rounds(self)
         _countable(self)
 
     @property
@@ -177,7 +197,7 @@ class Plan:
     @property
     def effort(self) -> Effort:
         """How long a cell is run, in the core's units."""
-        return cells.effort(self.bursts, self.min_seconds, self.timeout)
+        return cells.effort(self.bursts, self.min_seconds, self.timeout, self.timeline)
 
     @property
     def digest(self) -> str:
@@ -357,6 +377,8 @@ def _case(value: object) -> Case:
 def _how_often(name: str, value: object) -> object:
     if name == "budget":
         return None if value is None else _check.seconds(name, value)
+    if name == "confirm":
+        return _check.integer(name, value, 0, MOST_PROCESSES, "processes")
     if name == "seed":
         return _check.integer(name, value, 0, 2**63 - 1)
     return (
@@ -368,6 +390,11 @@ def _keep_effort(plan: Plan, effort: Effort) -> None:
     object.__setattr__(plan, "bursts", effort.bursts)
     object.__setattr__(plan, "min_seconds", effort.min_ns / 1e9)
     object.__setattr__(plan, "timeout", None if effort.timeout_ns is None else effort.timeout_ns / 1e9)
+
+
+def _enough_rounds(plan: Plan) -> None:
+    if plan.rounds != "auto" and plan.rounds < plan.confirm:
+        raise _check.refuse("confirm", plan.confirm, f"allowed is no more than there are rounds, {plan.rounds}")
 
 
 def _countable(plan: Plan) -> None:

@@ -14,12 +14,11 @@ from typing import Any
 
 from . import _check
 from .errors import PlanError
-from .loads import ClosedLoop, OpenLoop
 from .plan import FIELDS, Plan
 
 __all__ = ["digest", "from_dict", "from_toml", "load", "to_dict", "to_toml"]
 
-LARGEST_FILE = 1 << 20
+LARGEST_FILE = 16 << 20
 NONE = "none"
 
 
@@ -85,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> Plan:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (ClosedLoop, OpenLoop)):
+    if hasattr(value, "to_dict"):
         return value.to_dict()
     return [_plain(point) for point in value] if isinstance(value, tuple) else value
 
@@ -111,7 +110,7 @@ def _toml(value: Any) -> str:
         return f"{{{', '.join(f'{name} = {_toml(point)}' for name, point in value.items())}}}"
     if value is None:
         value = NONE
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool)) else repr(value)
 
 
 def _short(error: BaseException) -> str:

@@ -14,10 +14,10 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import _check
+from . import _check, ratios
 from ._extras import need
 from .plot_axes import label_ends, plain_axes
-from .ratios import Spread, only
+from .ratios import Spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,6 @@ def lines(sweep: Sweep, y: str, *, x: str = "producers", by: str = "strategy", a
     """What `Sweep.plot` says."""
     numbers(sweep, "y", y)
     numbers(sweep, "x", x)
-    only(sweep, x, by)
     axes = new_axes() if ax is None else ax
     label_ends(axes, trace(sweep, y, x, by, axes))
     return axes
@@ -122,7 +121,8 @@ def numbers(sweep: Rows, name: str, column: str) -> None:
 def _points(sweep: Sweep, y: str, x: str, by: str) -> dict[Any, dict[Any, Spread]]:
     """For each line, in the order of the plan: the spread of `y` at each `x`, over the runs that delivered."""
     groups: dict[Any, dict[Any, list[float]]] = {}
-    rows = zip(sweep.column("cell"), *(sweep.column(name) for name in (by, x, y, "status")), strict=True)
+    rest = (sweep.column(name) for name in (x, y, "status"))
+    rows = zip(sweep.column("cell"), ratios.lines(sweep, x, by), *rest, strict=True)
     for _, line, place, value, status in sorted(rows, key=lambda row: row[0]):
         values = groups.setdefault(line, {}).setdefault(place, [])
         if status == "ok" and value is not None:
@@ -138,7 +138,7 @@ def looks(by: str, names: Sequence[Any]) -> list[Line]:
         queue, _, write = str(name).partition("/")
         if queue not in taken:
             taken[queue] = next(spare)
-        found.append(Line(taken[queue], DASHES.get(write, "-"), marker))
+        found.append(Line(taken[queue], DASHES.get(write.partition(",")[0], "-"), marker))
     return found
 
 

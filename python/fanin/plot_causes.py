@@ -40,16 +40,17 @@ def draw(found: Explanation, *, x: str = "producers", ax: Axes | None = None) ->
 def _over(axes: Axes, found: Explanation, rows: list[dict[str, Any]], x: str) -> None:
     """A line a cause, with intervals; what is not decided is hollow."""
     places, names = sorted({row[x] for row in rows}), dict(found.names) | {"whole": "the whole"}
-    ends = []
+    ends, taken = [], list(places)
     for number, cause in enumerate(names):
         shifted = apart(places, number, len(names))
         mine = [row for row in rows if row["cause"] == cause]
         for row in mine:
             _mark(axes, shifted[row[x]], row)
         at, ratios = [shifted[row[x]] for row in mine], [row["ratio"] for row in mine]
+        taken += at
         axes.plot(at, ratios, ":" if cause == "whole" else "-", color=COLOURS[cause], linewidth=1.1, alpha=0.6)
         ends.append((names[cause], at[-1], ratios[-1], COLOURS[cause]))
-    plain_scale(axes, "x", places, thinned(places))
+    plain_scale(axes, "x", taken, thinned(places))
     plain_scale(axes, "y", [row[end] for row in rows for end in ("ratio", "low", "high") if row[end]] + [1.0])
     axes.axhline(1, color=GREY, linewidth=1.2)
     axes.set(xlabel=plot.TITLES.get(x, x), ylabel="times as fast")

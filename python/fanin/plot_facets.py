@@ -9,7 +9,7 @@ from . import _format, plot
 from ._check import refuse
 from ._extras import need
 from .plot_axes import label_ends, plain_scale
-from .ratios import only
+from .ratios import lines
 from .stats.pairs import order
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 PANEL_INCHES = (3.6, 4.2)
-LABELS_INCHES = 1.6
+LETTER_INCHES = 0.07
 
 
 def draw(sweep: Sweep, y: str, *, x: str, by: str, facet: str, axes: Sequence[Axes] | None = None) -> tuple[Axes, ...]:
@@ -30,14 +30,14 @@ def draw(sweep: Sweep, y: str, *, x: str, by: str, facet: str, axes: Sequence[Ax
     for part in parts:
         plot.numbers(part, "y", y)
         plot.numbers(part, "x", x)
-        only(part, x, by)
-    panels = _panels(len(values)) if axes is None else tuple(axes)
+    names = {str(name) for part in parts for name in lines(part, x, by)}
+    panels = _panels(len(values), max(map(len, names))) if axes is None else tuple(axes)
     if len(panels) != len(values):
         raise refuse("ax", len(panels), f"allowed is one for each of the {len(values)} values of {facet}")
     ends = [plot.trace(part, y, x, by, panel) for part, panel in zip(parts, panels, strict=True)]
     _one_scale(panels, sweep, y)
     for panel, value in zip(panels, values, strict=True):
-        panel.set_title(f"{facet} {_format.number(value)}", loc="left", fontsize=10)
+        panel.set_title(_format.axis(facet, value), loc="left", fontsize=10)
         panel.set_ylabel(panel.get_ylabel() if panel is panels[0] else "")
     label_ends(panels[-1], ends[-1])
     return panels
@@ -45,16 +45,15 @@ def draw(sweep: Sweep, y: str, *, x: str, by: str, facet: str, axes: Sequence[Ax
 
 def _one_scale(panels: Sequence[Axes], sweep: Sweep, y: str) -> None:
     """The same values up the side of all, so that heights can be compared."""
-    limits = [limit for panel in panels for limit in panel.get_ylim()]
-    values = [value for value in sweep.column(y) if value is not None]
+    told = zip(sweep.column(y), sweep.column("status"), strict=True)
+    values = [value for value, status in told if value is not None and status == "ok"]
     for panel in panels:
         plain_scale(panel, "y", values)
-        panel.set_ylim(min(limits), max(limits))
 
 
-def _panels(count: int) -> tuple[Axes, ...]:
+def _panels(count: int, longest: int) -> tuple[Axes, ...]:
     """Panels side by side; the last is wider by the lines' names."""
     pyplot = need("matplotlib.pyplot", "plot")
-    widths = [PANEL_INCHES[0]] * (count - 1) + [PANEL_INCHES[0] + LABELS_INCHES]
+    widths = [PANEL_INCHES[0]] * (count - 1) + [PANEL_INCHES[0] + LETTER_INCHES * longest + 0.5]
     how = {"figsize": (sum(widths), PANEL_INCHES[1]), "layout": "constrained", "squeeze": False}
     return tuple(pyplot.subplots(1, count, sharey=True, width_ratios=widths, **how)[1][0])

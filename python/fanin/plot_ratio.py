@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from . import plot
+from . import plot, plot_panels
 from ._check import refuse
 from .plot_axes import label_ends, plain_scale, thinned
 from .stats.verdicts import DECIDED
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
     from .stats.compare import Comparison
 
-__all__ = ["along", "apart", "draw", "rest"]
+__all__ = ["along", "apart", "draw", "panels", "rest"]
 
 GREY = "#7F7F7F"
 DODGE = 0.35
 
 
 def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> Axes:
-    """What `Comparison.plot` says."""
+    """What `Comparison.plot` says, for one point of the axes that vary besides."""
     if not found.rows:
         raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
     along(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
@@ -33,13 +34,14 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
     for row in found:
         lines.setdefault(row["strategy"], []).append(row)
     places = sorted({row[x] for row in found})
-    ends = []
+    ends, taken = [], list(places)
     looks = plot.looks("strategy", list(lines))
     for number, (look, (name, rows)) in enumerate(zip(looks, lines.items(), strict=True)):
         shifted = apart(places, number, len(lines))
+        taken += shifted.values()
         ends += _line(axes, name, rows, {place: shifted[place] for place in places}, look, x)
     values = [row[end] for row in found for end in ("ratio", "low", "high") if row[end]]
-    plain_scale(axes, "x", places, thinned(places))
+    plain_scale(axes, "x", taken, thinned(places))
     plain_scale(axes, "y", [*values, 1.0, *_noise(found)])
     _base(axes, found)
     axes.grid(True, which="major", alpha=0.25, linewidth=0.6)
@@ -48,6 +50,20 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
     axes.set_ylabel(f"times as fast as {found.over}")
     label_ends(axes, ends)
     return axes
+
+
+def panels(found: Comparison, *, x: str) -> tuple[Axes, ...]:
+    """The same a panel for each point of the axes that vary besides."""
+    axes = found.columns[: found.columns.index("strategy")]
+    told = [part for part in plot_panels.parts(axes, found.to_dicts(), x) if any(row["ratio"] for row in part[1])]
+    if not told:
+        raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
+    drawn = plot_panels.panels(len(told))
+    for panel, (title, rows) in zip(drawn, told, strict=True):
+        kept = tuple(tuple(row[name] for name in found.columns) for row in rows)
+        draw(replace(found, rows=kept), x=x, ax=panel)
+        panel.set_title(title, loc="left", fontsize=10)
+    return drawn
 
 
 def rest(axes: Sequence[str], rows: Sequence[dict[str, Any]], *shown: str) -> None:
@@ -103,5 +119,5 @@ def _base(axes: Axes, found: Comparison) -> None:
     low, high = _noise(found) or [1 / (1 + found.equivalence), 1 + found.equivalence]
     what = "this host's own noise" if found.noise else "counts as equivalent"
     axes.axhspan(low, high, color=GREY, alpha=0.18, linewidth=0, zorder=0)
-    beside = axes.get_yaxis_transform()
-    axes.text(0.01, low, what, color=GREY, fontsize=8, va="top", transform=beside)
+    below: dict[str, Any] = {"xytext": (2, -3), "textcoords": "offset points", "va": "top"}
+    axes.annotate(what, (0, low), xycoords=axes.get_yaxis_transform(), color=GREY, fontsize=8, **below)

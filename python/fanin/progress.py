@@ -35,8 +35,8 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(label)
 
-    def step(self) -> None:
-        """One more is done."""
+    def step(self, found: object = None) -> None:
+        """One more is done; what it found is not shown here."""
         if self._bar is not None:
             self._bar.update(1)
 

@@ -163,10 +163,11 @@ class Questions:
         metric: str = "nanoseconds_per_message",
         x: str = "producers",
         ax: Axes | None = None,
-    ) -> Axes:
+    ) -> Axes | tuple[Axes, ...]:
         """How many times as fast as one strategy the others are, with intervals; what is not decided is hollow.
 
-        The host's own noise is shaded where `doctor()` has measured it. Needs `fanin[plot]`.
+        The host's own noise is shaded where `doctor()` has measured it. Where more varies than `x`, there is a panel
+        for each point of the rest. Needs `fanin[plot]`.
         """
         return self.compare(over, metric=metric).plot(x=x, ax=ax)
 
@@ -177,10 +178,10 @@ class Questions:
         x: str = "producers",
         y: str = "payload",
         ax: Axes | None = None,
-    ) -> Axes:
+    ) -> Axes | tuple[Axes, ...]:
         """Which strategy wins where: a tile a point, blank where no strategy is faster than all others.
 
-        Needs `fanin[plot]`.
+        Where more varies than `x` and `y`, there is a panel for each point of the rest. Needs `fanin[plot]`.
         """
         from . import plot_regimes
 
@@ -214,7 +215,26 @@ class Questions:
         return regimes(self, metric, equivalence=equivalence, noise=noise)
 
     def plot_latency(self, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
-        """Latency by quantile, a line a value of `by`: for sweeps under an open load. Needs `fanin[plot]`."""
+        """Latency by quantile, a line a value of `by`: for sweeps under an open load. Needs `fanin[plot]`.
+
+        A line is the histogram of all rounds together, from the median as far as its count supports, and ends at the
+        longest latency; its band goes from the lowest round to the highest. Lines of saturated runs say so: what they
+        show is how long the run was.
+        """
         from . import plot_latency
 
         return plot_latency.draw(self, by=by, ax=ax)
+
+    def plot_backlog(self, *, by: str = "strategy", round: int = 0, ax: Axes | None = None) -> Axes:
+        """What stood in the queue over time, a line a value of `by`; with its peak, and with what was dropped.
+
+        For sweeps with `timeline=True`. Needs `fanin[plot]`.
+
+        Args:
+            by: The column that tells the lines apart.
+            round: The round whose runs are shown: the first burst of each.
+            ax: Axes to draw on; by default those of a new figure.
+        """
+        from . import plot_backlog
+
+        return plot_backlog.draw(self, by=by, number=round, ax=ax)

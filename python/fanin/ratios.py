@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import _format
 from ._check import one_of
 from .cells import AXES
 from .errors import PlanError
@@ -17,9 +18,10 @@ from .table import Table
 if TYPE_CHECKING:
     from .sweeps import Sweep
 
-__all__ = ["Spread", "paired", "ratio", "summary"]
+__all__ = ["Spread", "besides", "lines", "paired", "ratio", "summary"]
 
 STRONG_BASELINE = "mpsc/batch"
+MOST_LINES = 12
 
 
 class Spread(NamedTuple):
@@ -110,15 +112,36 @@ def varying(sweep: Sweep, *but: str) -> tuple[str, ...]:
     return tuple(n for n in AXES if n not in but and (n == "producers" or len(set(sweep.column(n))) > 1))
 
 
-def only(sweep: Sweep, x: str, by: str) -> None:
-    """Refuses a sweep whose cells differ in more than `x` and `by`: those would be mixed unseen."""
-    extra = [name for name in varying(sweep, x, by) if len(set(sweep.column(name))) > 1]
-    if extra:
-        name = extra[0]
-        values = sorted(set(sweep.column(name)), key=str)
+def besides(sweep: Sweep, *shown: str) -> tuple[str, ...]:
+    """The axes that vary in a sweep beside those shown, but for those that follow from the ones before."""
+    columns = {name: sweep.column(name) for name in (*varying(sweep, *shown), *shown)}
+    kept = list(shown)
+    for name in varying(sweep, *shown):
+        known = list(zip(*(columns[other] for other in kept), strict=True))
+        if len(set(known)) < len(set(zip(known, columns[name], strict=True))):
+            kept.append(name)
+    return tuple(kept[len(shown) :])
+
+
+def lines(sweep: Sweep, x: str, by: str) -> tuple[Any, ...]:
+    """For each run the line that it belongs to: the value of `by`, and with it those of the axes that vary besides.
+
+    Raises:
+        PlanError: That would be more lines than can be told apart.
+    """
+    extra = besides(sweep, x, by)
+    if not extra:
+        return sweep.column(by)
+    found = [
+        ", ".join([_format.number(value), *map(_format.axis, extra, rest)])
+        for value, *rest in zip(*(sweep.column(name) for name in (by, *extra)), strict=True)
+    ]
+    if len(set(found)) > MOST_LINES:
+        values = sorted(set(sweep.column(extra[0])), key=str)
         raise PlanError(
-            f"{name} varies too ({', '.join(map(str, values))}): keep one, as in .filter({name}={values[0]!r})"
+            f"{extra[0]} varies too ({', '.join(map(str, values))}): keep one, as in .filter({extra[0]}={values[0]!r})"
         )
+    return tuple(found)
 
 
 def _named(name: str, spread: Spread) -> dict[str, float | None]:

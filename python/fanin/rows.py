@@ -5,21 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from .runs import DELIVERED, RATES, Run
 from .schedule import Visit
 
-__all__ = ["KINDS", "PLACE", "RATES", "STORED", "Columns", "Row", "problem", "rates", "row", "tabulate", "timeless"]
+__all__ = [
+    "KINDS",
+    "PLACE",
+    "RATES",
+    "STORED",
+    "Columns",
+    "Row",
+    "in_order",
+    "problem",
+    "rates",
+    "row",
+    "tabulate",
+    "timeless",
+]
 
 Row = tuple[Any, ...]
 Columns = dict[str, tuple[Any, ...]]
 
 # Where and when a run was made, before what it found: `host` is a key of the metadata's hosts; the machine's load
-# average and the share of time in which something waited for a processor are those right before the run.
+# average and the share of time in which something waited for a processor are those right before the run; `process` is
+# which of several fresh processes made it, None where the caller's own or an executor's did.
 PLACE = {
-    "round": "int", "position": "int", "cell": "int", "seed": "int",
+    "round": "int", "position": "int", "cell": "int", "seed": "int", "process": "int | None",
     "host": "str", "load_average": "float | None", "cpu_pressure": "float | None",
 }  # fmt: skip
 STORED = PLACE | {field.name: str(field.type) for field in fields(Run)}
@@ -30,15 +44,27 @@ LARGEST = 2**63 - 1
 _run_values = attrgetter(*(field.name for field in fields(Run)))
 
 
-def row(visit: Visit, seed: int, host: str, weather: tuple[float | None, float | None], run: Run) -> Row:
+def row(
+    visit: Visit, seed: int, host: str, weather: tuple[float | None, float | None], run: Run, process: int | None = None
+) -> Row:
     """A run in its place, in the order of `STORED`."""
-    return (*visit, seed, host, *weather, *_run_values(run))
+    return (*visit, seed, process, host, *weather, *_run_values(run))
 
 
 def tabulate(rows: Sequence[Row]) -> Columns:
     """Rows as columns."""
     columns = zip(*rows, strict=True) if rows else [()] * len(STORED)
     return dict(zip(STORED, columns, strict=True))
+
+
+def in_order(columns: Columns) -> Columns:
+    """The same by round and position."""
+    places = list(zip(columns["round"], columns["position"], strict=True))
+    order = sorted(range(len(places)), key=places.__getitem__)
+    if order == list(range(len(places))):
+        return columns
+    pick = itemgetter(*order)  # more than one, or they would be in order
+    return {name: pick(values) for name, values in columns.items()}
 
 
 def rates(columns: Mapping[str, Sequence[Any]]) -> Columns:
@@ -59,13 +85,13 @@ def rates(columns: Mapping[str, Sequence[Any]]) -> Columns:
 def problem(name: str, values: Sequence[Any]) -> str | None:
     """What is wrong with a stored column's values; None when nothing is."""
     kind = STORED[name]
-    types = {TYPES[word] for word in kind.split(" | ")}
-    if not set(map(type, values)) <= types:
+    types, found = {TYPES[word] for word in kind.split(" | ")}, set(map(type, values))
+    if not found <= types:
         return f"its column {name} is not made of {kind}"
-    numbers = [value for value in values if value is not None] if type(None) in types else values
-    if float in types:
+    numbers = [value for value in values if value is not None] if len(found) > 1 else values
+    if float in found:
         return None if all(map(isfinite, numbers)) else f"its column {name} has a number without end"
-    if int not in types or not numbers:
+    if int not in found:
         return None
     if min(numbers) < (name == "bursts"):
         return f"its column {name} has a number that is too small"

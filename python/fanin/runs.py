@@ -1,21 +1,17 @@
-"""One run: many producers, one actor, one socket; proved at the server, then measured."""
+"""What one run found: as asked, as counted at the server, and what it cost."""
 
 from __future__ import annotations
 
-import atexit
-from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import _check, _format, _native
-from .cells import Cell, Effort, cell, effort, native
-from .errors import Forked, NotDelivered
-from .loads import CLOSED, Load
+from . import _format
+from .errors import NotDelivered
 
-__all__ = ["Run", "run", "run_async"]
+if TYPE_CHECKING:
+    from .histogram import Histogram
 
-SHUTDOWN_NS = 1_000_000_000
-NO_AXIS = ("seed", "bursts", "min_seconds", "timeout")
+__all__ = ["DELIVERED", "RATES", "Run"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,7 +26,8 @@ class Run:
         write: The strategy's second half.
         producers: How many sent.
         messages: How many messages each of them sent in a burst.
-        payload: A message's size in bytes.
+        payload: A message's size in bytes; the mean where `contents` says more.
+        contents: What messages held, where they differed in size: the mix, or the records; None where they did not.
         capacity: The most that the queue held; None was no bound.
         capacity_unit: What that counts: `bytes` or `messages`; None without a capacity.
         on_full: What became of a message that found no room: `wait`, `drop_newest` or `drop_oldest`.
@@ -44,6 +41,13 @@ class Run:
         rate: Messages a second that were due, of all producers together; None unless `open`.
         arrivals: `constant` or `poisson`; None unless `open`.
         read_rate: The most bytes that the server read in a second; None was as many as came.
+        pause_ns: For how long the server stopped reading, once in each burst; None was never.
+        pause_after_ns: How long after the first byte that began; None where bytes said when.
+        pause_after_bytes: After how many bytes that began; None where time said when.
+        receive_buffer: What was asked of the server's receive buffer; None was the system's choice.
+        receive_buffer_granted: What the system gave.
+        send_buffer: What was asked of the actor's send buffer; None was the system's choice.
+        send_buffer_granted: What the system gave; None where there was no connection.
         bursts: How many bursts were run back to back; counts and times below are their totals.
         status: `ok`, `saturated` (delivered, but at less than 99 % of an open load's rate), `invalid` (the ledger has a
             counter-example) or `timeout`.
@@ -73,13 +77,17 @@ class Run:
         latency_histogram: All of them in nanoseconds, as HdrHistogram encodes them (V2, compressed, base64).
         batches: How often the actor drained the queue.
         writes: How often it wrote to the socket.
+        server_reads: How often the server read from the socket, with something there or not.
         wakeups: How often the queue was empty and the actor had to wait.
         largest_batch_bytes: The most that one drain took.
         high_water_bytes: The most that stood in the queue at a drain.
+        timeline: The first burst's backlog over time, which `backlog` reads; None unless asked for.
         cpu_user_ns: CPU time of the process in its own code.
         cpu_system_ns: CPU time of the process in the kernel.
         voluntary_switches: How often one of its threads went to sleep.
         involuntary_switches: How often one was put aside for another.
+        page_faults: How many pages of memory were touched for the first time, or again after they were given back.
+            Allocations are not counted: that would need an allocator that every message passes.
         cpu_producers_user_ns: The producers' part of `cpu_user_ns`, with an open load the pacing thread's; None where
             the actor is one of their tasks.
         cpu_producers_system_ns: The same of `cpu_system_ns`.
@@ -95,6 +103,7 @@ class Run:
     producers: int
     messages: int
     payload: int
+    contents: str | None
     capacity: int | None
     capacity_unit: str | None
     on_full: str
@@ -108,6 +117,13 @@ class Run:
     rate: float | None
     arrivals: str | None
     read_rate: int | None
+    pause_ns: int | None
+    pause_after_ns: int | None
+    pause_after_bytes: int | None
+    receive_buffer: int | None
+    receive_buffer_granted: int
+    send_buffer: int | None
+    send_buffer_granted: int | None
     bursts: int
     status: str
     counterexample: str | None
@@ -135,13 +151,16 @@ class Run:
     latency_histogram: str | None
     batches: int
     writes: int
+    server_reads: int
     wakeups: int
     largest_batch_bytes: int
     high_water_bytes: int
+    timeline: str | None
     cpu_user_ns: int
     cpu_system_ns: int
     voluntary_switches: int
     involuntary_switches: int
+    page_faults: int
     cpu_producers_user_ns: int | None
     cpu_producers_system_ns: int | None
     cpu_actor_user_ns: int | None
@@ -199,6 +218,19 @@ class Run:
         """How often threads of the process gave up their core or lost it."""
         return self.voluntary_switches + self.involuntary_switches
 
+    @property
+    def backlog(self) -> tuple[tuple[float, int], ...]:
+        """What stood in the queue over the first burst, as (seconds, bytes); empty unless `timeline` was asked for."""
+        pairs = (pair.split(":") for pair in (self.timeline or "").split())
+        return tuple((int(at) / 1e9, int(size)) for at, size in pairs)
+
+    @property
+    def latencies(self) -> Histogram | None:
+        """The latencies as a histogram, for any percentile. None unless `open` and delivered."""
+        from . import histogram
+
+        return None if self.latency_histogram is None else histogram.decode(self.latency_histogram)
+
     def require_delivery(self) -> Run:
         """Returns this run, if it delivered; one that is `saturated` did.
 
@@ -221,7 +253,7 @@ class Run:
         return "; ".join(part for part in (found, wrong, self.counterexample) if part)
 
     def _load(self) -> str:
-        size = _format.plural(self.payload, "byte")
+        size = self.contents or _format.plural(self.payload, "byte")
         return f"{_format.plural(self.producers, 'producer')} × {self.messages:,} × {size}"
 
     def _finding(self) -> str:
@@ -272,141 +304,5 @@ SHOWN_LATENCIES = {"p50": "50 %", "p99": "99 %", "p999": "99.9 %", "max": "max"}
 RATES = ("nanoseconds_per_message", "messages_per_second", "bytes_per_second", "cpu_nanoseconds_per_message")
 
 
-def run(
-    strategy: str,
-    producers: int = 64,
-    messages: int = 1000,
-    payload: int = 1,
-    *,
-    capacity: int | str | None = None,
-    on_full: str = "wait",
-    work: int = 0,
-    delay: float = 0.0,
-    server: str = "discard",
-    read_rate: int | None = None,
-    producers_as: str = "tasks",
-    actor: str = "thread",
-    threads: int | None = None,
-    load: Load = CLOSED,
-    seed: int = 0,
-    bursts: int = 1,
-    min_seconds: float = 0.0,
-    timeout: float | None = None,
-) -> Run:
-    """Runs one burst, or several, through a strategy to a server in this process, and proves what arrived.
-
-    The clock runs from the first send until the server has the last expected byte; checking goes on to the end of the
-    stream. All threads are joined before this returns, and Ctrl-C is answered within a tenth of a second.
-
-    Args:
-        strategy: A name of `strategies()`, such as `"swap/batch"`.
-        producers: How many send, 1 to 65,536.
-        messages: How many each of them sends in a burst.
-        payload: A message's size in bytes. It decides the proof: 1 is the article's counter (`shuffle`), 2 to 15
-            are `tagged`, 16 and more `exact`.
-        capacity: The most that the queue holds: bytes, or words such as `"256 KiB"` or `"1000 messages"`; None is no
-            bound.
-        on_full: What becomes of a message that finds no room: producers `"wait"`, or `"drop_newest"` or `"drop_oldest"`
-            where the queue can; `Strategy.policies` says what it can.
-        work: CPU nanoseconds that a producer spends before each message.
-        delay: Seconds that a producer sleeps before each message.
-        server: `"discard"`, or `"echo"`, whose answers the actor then reads.
-        read_rate: The most bytes that the server reads in a second; None is as many as come.
-        producers_as: `"tasks"` of a runtime, or operating-system `"threads"`.
-        actor: On a `"thread"` of its own, or as a `"task"` among the producers, as in the article.
-        threads: The runtime's threads; None is one a core.
-        load: `closed_loop()`: each producer sends when its last message was taken. `open_loop(rate=…)`: messages are
-            due at given times, which shows latency; it needs a payload of 2 bytes or more, and no `work` or `delay`.
-        seed: What `"poisson"` arrivals are drawn from.
-        bursts: Repeat the burst at least so often, back to back.
-        min_seconds: And until so many seconds have been timed. Bursts are repeated, never enlarged.
-        timeout: Seconds after which the run is given up, with the status `timeout`; None is never.
-
-    Returns:
-        A `Run`, also when messages were lost: see its `status`, or call its `require_delivery()`.
-
-    Raises:
-        PlanError: An argument is wrong; nothing was started.
-        Forked: This process is a fork of the one that imported fanin.
-        KeyboardInterrupt: Ctrl-C.
-
-    Example:
-        >>> import fanin
-        >>> run = fanin.run("swap/batch", producers=8, messages=1000)
-        >>> run.status, run.delivered, run.lost
-        ('ok', 8000, 0)
-        >>> run.nanoseconds_per_message > 0
-        True
-        >>> run = fanin.run("swap/batch", 8, 250, payload=16, load=fanin.open_loop(rate=20_000))
-        >>> 0 < run.latency_p50_ns <= run.latency_p99_ns <= run.latency_max_ns
-        True
-    """
-    point = _cell(locals())
-    return execute(point, effort(bursts, min_seconds, timeout), _seed(seed))
-
-
-async def run_async(
-    strategy: str,
-    producers: int = 64,
-    messages: int = 1000,
-    payload: int = 1,
-    *,
-    capacity: int | str | None = None,
-    on_full: str = "wait",
-    work: int = 0,
-    delay: float = 0.0,
-    server: str = "discard",
-    read_rate: int | None = None,
-    producers_as: str = "tasks",
-    actor: str = "thread",
-    threads: int | None = None,
-    load: Load = CLOSED,
-    seed: int = 0,
-    bursts: int = 1,
-    min_seconds: float = 0.0,
-    timeout: float | None = None,  # noqa: ASYNC109 - the native run's own limit, which it reports
-) -> Run:
-    """`run` for a coroutine: the event loop goes on while the run is under way. Arguments and result are the same.
-
-    A cancelled call ends the run and joins its threads.
-
-    Example:
-        >>> import asyncio, fanin
-        >>> asyncio.run(fanin.run_async("mpsc/batch", producers=4, messages=100)).status
-        'ok'
-    """
-    point = _cell(locals())
-    how_long = effort(bursts, min_seconds, timeout)
-    return _run(await _native.run_async(**native(point, how_long, _seed(seed))))
-
-
-def execute(point: Cell, how_long: Effort, seed: int = 0) -> Run:
-    """Runs a checked cell; `seed` is what random arrivals are drawn from."""
-    return _run(_native.run(**native(point, how_long, seed)))
-
-
-def _seed(seed: object) -> int:
-    return _check.integer("seed", seed, 0, 2**63 - 1)
-
-
-def _run(row: dict[str, Any]) -> Run:
-    """The core may tell more than a `Run` keeps."""
-    known = {field.name: row[field.name] for field in fields(Run)}
-    return Run(**known | {"on_full": known["on_full"].replace("-", "_")})
-
-
-def _cell(arguments: dict[str, Any]) -> Cell:
-    return cell(**{name: value for name, value in arguments.items() if name not in NO_AXIS})
-
-
 def _ratio(above: float | None, below: float | None) -> float | None:
     return None if above is None or not below else above / below
-
-
-def _shutdown() -> None:
-    """Ends the runtime of `run_async` while the interpreter is whole; a forked child has none."""
-    with suppress(Forked):
-        _native.shutdown(SHUTDOWN_NS)
-
-
-atexit.register(_shutdown)

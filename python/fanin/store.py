@@ -18,7 +18,7 @@ from .rows import STORED, Columns, problem, timeless
 __all__ = ["document", "read", "replace", "strict_json", "write"]
 
 FORMAT = "fanin sweep"
-VERSION = 3
+VERSION = 4
 MOST_WORDS = 1000
 
 

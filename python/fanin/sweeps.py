@@ -13,7 +13,7 @@ from . import _check, _format, journal, ratios, store
 from ._extras import need
 from .cells import AXES
 from .questions import Questions
-from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, rates, tabulate
+from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, in_order, rates, tabulate
 from .runs import DELIVERED, Run
 from .table import Table
 
@@ -209,7 +209,7 @@ class Sweep(Questions):
         content = Path(path).read_bytes()
         if journal.is_journal(content):
             kept = journal.read(path, content)
-            return cls.of(sorted(kept.rows, key=lambda row: row[:2]), kept.metadata())
+            return cls(in_order(kept.columns), kept.metadata())
         return cls(*store.read(path, content))
 
     def to_json(self) -> dict[str, Any]:
@@ -274,15 +274,18 @@ def concat(sweeps: Iterable[Sweep]) -> Sweep:
     if len(parts) == 1:
         return parts[0]
     columns = {name: tuple(v for part in parts for v in part.column(name)) for name in STORED}
-    return Sweep(columns | {"round": _numbered_on(parts), "cell": _cells(columns)}, _joined(parts))
+    places = {name: _numbered_on(parts, name) for name in ("round", "process")}
+    return Sweep(columns | places | {"cell": _cells(columns)}, _joined(parts))
 
 
-def _numbered_on(parts: Sequence[Sweep]) -> tuple[int, ...]:
-    numbers: list[int] = []
+def _numbered_on(parts: Sequence[Sweep], name: str) -> tuple[int | None, ...]:
+    """A column's numbers, those of each sweep beginning after the last one's; where there is none there stays none."""
+    numbers: list[int | None] = []
     for part in parts:
-        rounds = part.column("round")
-        offset = max(numbers, default=-1) + 1 - min(rounds, default=0)
-        numbers += [number + offset for number in rounds]
+        own = part.column(name)
+        known = [number for number in numbers if number is not None]
+        offset = max(known, default=-1) + 1 - min((number for number in own if number is not None), default=0)
+        numbers += [None if number is None else number + offset for number in own]
     return tuple(numbers)
 
 

@@ -4,6 +4,8 @@
 //! answers read to the end. It sleeps while there is nothing to drain, and it reads what the other end answers while it
 //! writes, so an echo cannot stall it.
 
+pub mod gauge;
+pub mod stream;
 pub mod timeline;
 pub mod wire;
 pub mod write;
@@ -17,6 +19,7 @@ use bytes::Buf;
 use crate::error::{Error, Result};
 use crate::queue::{Batch, Receiver};
 use crate::usage::Usage;
+pub use gauge::Gauge;
 pub use timeline::Timeline;
 pub use wire::Wire;
 pub use write::{Policy, Writer};
@@ -94,13 +97,13 @@ impl Account {
     fn drained<R: Receiver>(&mut self, receiver: &mut R) -> u64 {
         let backlog = receiver.backlog() as u64;
         let batch = receiver.batch();
-        let bytes = batch.remaining() as u64;
-        self.messages += batch.messages() as u64;
+        let (messages, bytes) = (batch.messages() as u64, batch.remaining() as u64);
+        self.messages += messages;
         self.bytes += bytes;
         self.batches += 1;
         self.largest_batch = self.largest_batch.max(bytes);
         self.high_water = self.high_water.max(backlog);
-        self.timeline.note(backlog);
+        self.timeline.drained(messages, bytes, backlog);
         backlog.saturating_sub(bytes)
     }
 }

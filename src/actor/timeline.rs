@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Gauge;
+
 /// The most samples. Beyond, neighbours are merged, so what is kept is always spread over the whole run.
 const MOST: usize = 200;
 
@@ -12,14 +14,25 @@ const MOST: usize = 200;
 const NARROWEST: Duration = Duration::from_micros(100);
 
 /// The highest backlog of each slot of time, at most 200 of them. A slot without a drain or a write has no sample.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Timeline {
     /// Zero when nothing is to be kept.
     width: Duration,
     /// When the slot of the last sample began.
     slot: Option<Instant>,
     samples: Vec<(Instant, u64)>,
+    /// Who else is told, while it happens.
+    gauge: Option<Gauge>,
 }
+
+/// Two are equal that have the same samples, whoever else was told.
+impl PartialEq for Timeline {
+    fn eq(&self, other: &Self) -> bool {
+        (self.width, self.slot, &self.samples) == (other.width, other.slot, &other.samples)
+    }
+}
+
+impl Eq for Timeline {}
 
 impl Timeline {
     /// Keeps nothing, and reads no clock.
@@ -31,7 +44,13 @@ impl Timeline {
     /// Keeps samples, for the price of a look at the clock each.
     #[must_use]
     pub fn watching() -> Self {
-        Self { width: NARROWEST, slot: None, samples: Vec::with_capacity(MOST) }
+        Self { width: NARROWEST, slot: None, samples: Vec::with_capacity(MOST), gauge: None }
+    }
+
+    /// Has a gauge show the same, and what was drained, while it happens; whether samples are kept or not.
+    #[must_use]
+    pub fn with_gauge(self, gauge: Option<Gauge>) -> Self {
+        Self { gauge, ..self }
     }
 
     /// When there was how much, in bytes; in order.
@@ -40,6 +59,17 @@ impl Timeline {
         &self.samples
     }
 
+    /// Notes a drain, which found `backlog` bytes in the queue.
+    pub(super) fn drained(&mut self, messages: u64, bytes: u64, backlog: u64) {
+        if let Some(gauge) = &self.gauge {
+            gauge.drained(messages, bytes, backlog);
+        }
+        if !self.width.is_zero() {
+            self.note_at(Instant::now(), backlog);
+        }
+    }
+
+    /// Notes what is left after a write.
     #[inline]
     pub(super) fn note(&mut self, backlog: u64) {
         if !self.width.is_zero() {

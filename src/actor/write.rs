@@ -20,6 +20,7 @@ const SHORT: usize = 512;
 
 /// How the actor writes what it has drained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Policy {
     /// A write a message.
     Each,

@@ -82,7 +82,7 @@ impl Plan {
             address: server.address(),
             policy: cell.strategy.write,
             send_buffer: cell.send_buffer,
-            timeline: if cell.timeline { Timeline::watching() } else { Timeline::off() },
+            timeline: if cell.timeline { Timeline::watching() } else { Timeline::off() }.with_gauge(cell.watch.clone()),
         }
     }
 }

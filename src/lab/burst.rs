@@ -9,10 +9,10 @@ use super::actor::Actor;
 use super::cell::{Cell, Placement};
 use super::cost::{Cost, Meter};
 use super::producer::{Crowd, Produced};
+use super::script::Script;
 use super::signal::Signal;
 use crate::actor::Account;
 use crate::error::{Error, Result};
-use crate::message::Layout;
 use crate::queue::{OnFull, Queue};
 use crate::server::ledger::{Ledger, Timetable, Verdict};
 use crate::server::{Receipt, Server};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// What the bursts of a run share.
 pub(super) struct Stage<'a> {
     pub(super) cell: &'a Cell,
-    pub(super) layout: Layout,
+    pub(super) script: Script,
     pub(super) server: &'a Server,
     pub(super) runtime: Handle,
     pub(super) stop: Signal,
@@ -108,8 +108,11 @@ pub(super) async fn judged(receipt: Receipt, stop: &Signal) -> Result<Verdict> {
 
 /// The ledger that fits the cell's load and what it does when the queue is full.
 fn ledger(stage: &Stage<'_>, timetable: Option<&Arc<Timetable>>) -> Result<Ledger> {
-    let Stage { cell, layout, .. } = stage;
-    let ledger = Ledger::new(*layout, cell.messages);
+    let Stage { cell, script, .. } = stage;
+    let ledger = match script {
+        Script::Uniform(layout) => Ledger::new(*layout, cell.messages),
+        Script::Framed(frames) => Ledger::framed(Arc::clone(frames), cell.messages),
+    };
     let ledger = if cell.on_full == OnFull::Wait { ledger } else { ledger.with_gaps() };
     match timetable {
         Some(timetable) => ledger.with_latency(Arc::clone(timetable)),

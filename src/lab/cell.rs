@@ -1,13 +1,16 @@
 //! One point of the grid: what is run, and under which load.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::load::Load;
 use super::memory;
+use super::script::Script;
 use super::strategy::{Source, Strategy};
+use crate::actor::Gauge;
 use crate::error::{Error, Result};
-use crate::message::Layout;
+use crate::message::{Contents, HEADER, Layout};
 use crate::queue::{Capacity, Kind, OnFull, Shape};
 use crate::server::{Mode, Pause, Settings};
 
@@ -25,6 +28,7 @@ pub const MOST_BUFFER: usize = 1 << 30;
 
 /// What the producers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Producers {
     /// Tasks on a multi-threaded tokio runtime.
     Tasks,
@@ -34,6 +38,7 @@ pub enum Producers {
 
 /// Where the actor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Placement {
     /// On a thread and a runtime of its own.
     Thread,
@@ -50,8 +55,10 @@ pub struct Cell {
     pub producers: u32,
     /// How many messages each sends in a burst.
     pub messages: u64,
-    /// The size of a message in bytes.
+    /// The size of a message in bytes; where `contents` says more, that holds and this does not.
     pub payload: usize,
+    /// What messages hold, where they differ in size.
+    pub contents: Option<Contents>,
     /// When producers send. With an open load the pacing thread sends for all of them: `producers_as`, `work` and `delay`
     /// do not apply.
     pub load: Load,
@@ -75,6 +82,8 @@ pub struct Cell {
     pub pause: Option<Pause>,
     /// Whether the backlog is noted over time, for the price of a look at the clock a drain and a write.
     pub timeline: bool,
+    /// A gauge that shows how the run goes, for the price of some counts a drain.
+    pub watch: Option<Gauge>,
     /// Threads of the producers' runtime; `None` for as many as the machine has cores.
     pub threads: Option<usize>,
     /// Processor time that a producer spends before each message.
@@ -98,6 +107,7 @@ impl Cell {
             producers,
             messages: 1000,
             payload: 1,
+            contents: None,
             load: Load::Closed,
             capacity: None,
             on_full: OnFull::Wait,
@@ -109,6 +119,7 @@ impl Cell {
             send_buffer: None,
             pause: None,
             timeline: false,
+            watch: None,
             threads: None,
             work: Duration::ZERO,
             delay: Duration::ZERO,
@@ -123,13 +134,27 @@ impl Cell {
     /// # Errors
     /// [`Error::Argument`] for producers or a payload out of bounds.
     pub fn layout(&self) -> Result<Layout> {
-        Layout::new(self.payload, self.producers)
+        Layout::new(if self.contents.is_some() { HEADER } else { self.payload }, self.producers)
+    }
+
+    /// What its producers write.
+    pub(super) fn script(&self) -> Result<Script> {
+        match &self.contents {
+            None => self.layout().map(Script::Uniform),
+            Some(contents) => contents.frames(self.producers).map(|frames| Script::Framed(Arc::new(frames))),
+        }
+    }
+
+    /// The mean and the largest size of a message on its way, in bytes.
+    fn sizes(&self) -> (usize, usize) {
+        self.contents.as_ref().map_or((self.payload, self.payload), Contents::sizes)
     }
 
     /// What its queue is opened for.
     #[must_use]
     pub const fn shape(&self) -> Shape {
-        Shape { size: Some(self.payload), capacity: self.capacity }
+        let size = if self.contents.is_some() { None } else { Some(self.payload) };
+        Shape { size, capacity: self.capacity }
     }
 
     /// How its server is started.
@@ -186,8 +211,8 @@ impl Cell {
             return Err(Error::argument("capacity", capacity.limit(), allowed));
         }
         match capacity {
-            Capacity::Bytes(bytes) if bytes < self.payload => {
-                let allowed = format!("allowed is at least the payload, {} bytes", self.payload);
+            Capacity::Bytes(bytes) if bytes < self.sizes().1 => {
+                let allowed = format!("allowed is at least the largest message, {} bytes", self.sizes().1);
                 Err(Error::argument("capacity", bytes, allowed))
             }
             Capacity::Messages(0) => Err(Error::argument("capacity", 0, "allowed is at least 1 message")),
@@ -200,7 +225,7 @@ impl Cell {
         if self.load == Load::Closed {
             return Ok(());
         }
-        if self.payload < 2 {
+        if self.sizes().1 < 2 {
             let allowed = "with an open load allowed are 2 bytes and more: a latency needs to know which message it is";
             return Err(Error::argument("payload", self.payload, allowed));
         }
@@ -250,6 +275,9 @@ impl Cell {
         if self.load != Load::Closed {
             return Err(Error::argument("load", "open", "direct has no producers; allowed is closed"));
         }
+        if self.contents.is_some() {
+            return Err(Error::argument("payload", "a mix or records", "direct lays out records of one size"));
+        }
         let pauses = [("work", self.work), ("delay", self.delay)];
         match pauses.into_iter().find(|(_, pause)| !pause.is_zero()) {
             None => Ok(()),
@@ -261,14 +289,15 @@ impl Cell {
 
     /// The most memory that the cell could need, in bytes: the whole burst in the queue, unless that has a bound.
     fn worst_case(&self) -> u64 {
-        let overhead = if self.payload > 64 { 48 } else { 1 };
-        let message = self.payload as u64 + overhead;
+        let (mean, largest) = self.sizes();
+        let overhead = if mean > 64 || self.contents.is_some() { 48 } else { 1 };
+        let message = mean as u64 + overhead;
         let waiting = match self.capacity.or(self.strategy.queue.facts().unasked) {
             None => self.expected(),
             Some(Capacity::Messages(most)) => (most as u64).min(self.expected()),
-            Some(Capacity::Bytes(most)) => (most as u64 / self.payload as u64 + 1).min(self.expected()),
+            Some(Capacity::Bytes(most)) => (most as u64 / mean.max(1) as u64 + 1).min(self.expected()),
         };
-        let producers = u64::from(self.producers).saturating_mul(self.payload as u64 + 1024);
+        let producers = u64::from(self.producers).saturating_mul(largest as u64 + 1024);
         // Vectors double as they grow, and the batch being written is as large as the one being filled.
         let times = self.load.memory(self.expected());
         waiting.saturating_mul(message).saturating_mul(2).saturating_add(producers).saturating_add(times)

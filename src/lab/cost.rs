@@ -4,7 +4,8 @@
 //! is left of the whole process when these two and the thread that waits for them are taken off: their own threads, or
 //! those of their runtime. Checking the stream afterwards is not part of the run.
 //!
-//! Allocations are not counted: an allocator that counts is one that every message passes.
+//! Allocations are not counted: an allocator that counts is one that every message passes. Pages that were touched for the
+//! first time the system counts anyway: they show memory that grows, and a queue that gives its memory back and forth.
 
 use std::ops::AddAssign;
 

@@ -40,11 +40,12 @@ pub const FACTS: Facts = Facts {
 
 /// Runs one burst without a queue.
 pub(super) async fn burst(stage: &Stage<'_>) -> Result<Burst> {
-    let Stage { cell, layout, server, stop, .. } = stage;
+    let Stage { cell, script, server, stop, .. } = stage;
+    let layout = script.layout();
     let start = Signal::new();
     let (ended, produced) = oneshot::channel();
-    let author = Author::new(*layout, cell.messages, start.clone(), ended);
-    let receipt = server.expect(Ledger::new(*layout, cell.messages));
+    let author = Author::new(layout, cell.messages, start.clone(), ended);
+    let receipt = server.expect(Ledger::new(layout, cell.messages));
     let mut actor = Actor::start(stage, author)?;
     let send_buffer = actor.connected().await;
     let meter = Meter::start();

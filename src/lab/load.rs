@@ -20,6 +20,7 @@ pub const LONGEST_BURST: f64 = 86_400.0;
 
 /// How messages are spread over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Arrivals {
     /// At even distances.
     Constant,
@@ -52,6 +53,7 @@ impl FromStr for Arrivals {
 
 /// When producers send.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum Load {
     /// Each as soon as its last message was taken.
     #[default]

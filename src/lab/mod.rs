@@ -27,6 +27,7 @@ mod burst;
 mod memory;
 mod producer;
 mod run;
+mod script;
 
 pub use cell::{Cell, Placement, Producers};
 pub use cost::Cost;

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use super::producer::{Offer, Produced};
+use super::script::{Pen, Script};
 use super::signal::Signal;
-use crate::message::Layout;
 use crate::queue::Sender;
 use crate::server::ledger::Timetable;
 
@@ -58,7 +58,7 @@ impl Lateness {
 pub(super) struct Pacer<S> {
     pub(super) senders: Vec<S>,
     pub(super) offer: Offer,
-    pub(super) layout: Layout,
+    pub(super) script: Script,
     pub(super) messages: u64,
     pub(super) timetable: Arc<Timetable>,
     /// What is left of a wait when it goes on without sleeping.
@@ -80,10 +80,11 @@ impl<S: Sender> Pacer<S> {
         pollster::block_on(self.start.raised());
         let begun = self.timetable.start(Instant::now());
         let mut produced = Produced { first: begun, last: begun, ..Produced::at(begun) };
-        let mut record = vec![0; self.layout.size()];
+        let producers = self.script.layout().producers();
+        let mut pen = self.script.clone().pen();
         'burst: for sequence in 0..self.messages {
-            for producer in 0..self.layout.producers() {
-                if !self.send(begun, &mut record, producer, sequence, &mut produced) {
+            for producer in 0..producers {
+                if !self.send(begun, &mut pen, producer, sequence, &mut produced) {
                     break 'burst;
                 }
             }
@@ -93,13 +94,13 @@ impl<S: Sender> Pacer<S> {
     }
 
     /// Sends one message at its time; `false` when the run was stopped, or the queue was closed.
-    fn send(&mut self, begun: Instant, record: &mut [u8], producer: u32, sequence: u64, sum: &mut Produced) -> bool {
-        let index = sequence * u64::from(self.layout.producers()) + u64::from(producer);
+    fn send(&mut self, begun: Instant, pen: &mut Pen, producer: u32, sequence: u64, sum: &mut Produced) -> bool {
+        let index = sequence * self.senders.len() as u64 + u64::from(producer);
         let due = begun + self.timetable.due(index);
         let Some(now) = self.wait_until(due) else { return false };
         sum.lateness.note(now - due);
-        self.layout.write(record, producer, sequence);
-        let offered = self.offer.blocking(&mut self.senders[producer as usize], record);
+        let message = pen.write(producer, sequence);
+        let offered = self.offer.blocking(&mut self.senders[producer as usize], message);
         sum.count(offered)
     }
 

@@ -1,7 +1,6 @@
 //! The producers of a burst: they wait for the start, then send their messages one after another.
 
 use std::pin::Pin;
-use std::slice::ChunksExact;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,11 +9,12 @@ use std::{hint, io};
 use tokio::task::JoinSet;
 
 use super::burst::Stage;
-use super::cell::Producers;
+use super::cell::{Cell, Producers};
 use super::pacer::{self, Lateness, Pacer};
+use super::script::Script;
 use super::signal::Signal;
+use crate::actor::Gauge;
 use crate::error::{Error, Result, SendError};
-use crate::message::Layout;
 use crate::queue::{OnFull, Sender};
 use crate::server::ledger::Timetable;
 
@@ -26,10 +26,6 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// How long the producers of a stopped run have to end by themselves.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// How many records are laid out at once, as far as they fit in so many bytes.
-const AHEAD: usize = 64;
-const AHEAD_BYTES: usize = 4096;
 
 /// What producers have sent, and when.
 #[derive(Clone, Copy, Debug)]
@@ -71,17 +67,24 @@ impl Produced {
 
 /// How a message is offered to a queue: by what becomes of it when that is full. Answers how many were dropped for it,
 /// itself included.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offer(pub(super) OnFull);
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    on_full: OnFull,
+    gauge: Option<Gauge>,
+}
 
 impl Offer {
-    #[inline]
-    fn waits(self) -> bool {
-        self.0 == OnFull::Wait
+    pub(super) fn of(cell: &Cell) -> Self {
+        Self { on_full: cell.on_full, gauge: cell.watch.clone() }
     }
 
     #[inline]
-    pub(super) fn blocking<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+    fn waits(&self) -> bool {
+        self.on_full == OnFull::Wait
+    }
+
+    #[inline]
+    pub(super) fn blocking<S: Sender>(&self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
         if self.waits() {
             return sender.send_blocking(message).map(|()| 0);
         }
@@ -89,15 +92,20 @@ impl Offer {
     }
 
     #[inline]
-    fn at_once<S: Sender>(self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
-        let outcome = match self.0 {
+    fn at_once<S: Sender>(&self, sender: &mut S, message: &[u8]) -> Result<u64, SendError> {
+        let outcome = match self.on_full {
             OnFull::DropOldest => sender.displace(message),
             OnFull::Wait | OnFull::DropNewest => sender.try_send(message).map(|()| 0),
         };
-        match outcome {
-            Err(SendError::Full) => Ok(1),
-            dropped => dropped.map(|count| count as u64),
+        let dropped = match outcome {
+            Err(SendError::Full) => 1,
+            dropped => dropped? as u64,
+        };
+        match &self.gauge {
+            Some(gauge) if dropped > 0 => gauge.dropped(dropped),
+            _ => {}
         }
+        Ok(dropped)
     }
 }
 
@@ -107,7 +115,7 @@ struct Producer<S> {
     sender: S,
     offer: Offer,
     number: u32,
-    layout: Layout,
+    script: Script,
     messages: u64,
     work: Duration,
     delay: Duration,
@@ -118,20 +126,20 @@ struct Producer<S> {
 impl<S: Sender> Producer<S> {
     async fn task(mut self) -> Produced {
         self.start.raised().await;
-        let mut records = Records::new(self.layout, self.number, self.messages);
+        let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        'all: while let Some(block) = records.lay_out() {
-            for record in block {
+        'all: while let Some(page) = pages.lay_out() {
+            for message in page {
                 if self.idles() && !self.prepare_task().await {
                     break 'all;
                 }
                 // The path of every message: no future of its own.
                 let offered = if self.offer.waits() {
-                    self.sender.send(record).await.map(|()| 0)
+                    self.sender.send(message).await.map(|()| 0)
                 } else {
                     // A producer that never waits gives the others their turn all the same.
                     tokio::task::coop::consume_budget().await;
-                    self.offer.at_once(&mut self.sender, record)
+                    self.offer.at_once(&mut self.sender, message)
                 };
                 if !produced.count(offered) {
                     break 'all;
@@ -143,12 +151,12 @@ impl<S: Sender> Producer<S> {
 
     fn thread(mut self) -> Produced {
         pollster::block_on(self.start.raised());
-        let mut records = Records::new(self.layout, self.number, self.messages);
+        let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        'all: while let Some(block) = records.lay_out() {
-            for record in block {
+        'all: while let Some(page) = pages.lay_out() {
+            for message in page {
                 let ready = !self.idles() || self.prepare_thread();
-                if !ready || !produced.count(self.offer.blocking(&mut self.sender, record)) {
+                if !ready || !produced.count(self.offer.blocking(&mut self.sender, message)) {
                     break 'all;
                 }
             }
@@ -207,37 +215,6 @@ impl<S: Sender> Producer<S> {
     }
 }
 
-/// The records of one producer, laid out some ahead of being sent.
-///
-/// A record that was written the instant before still stands in the processor's store buffer, behind what the last sends
-/// have stored. A queue that copies it by wider loads than it was written by would wait until all of that is in the
-/// cache, and be charged for how the lab makes up its messages.
-struct Records {
-    layout: Layout,
-    producer: u32,
-    block: Vec<u8>,
-    next: u64,
-    messages: u64,
-}
-
-impl Records {
-    fn new(layout: Layout, producer: u32, messages: u64) -> Self {
-        let ahead = (AHEAD_BYTES / layout.size()).clamp(1, AHEAD);
-        Self { layout, producer, block: vec![0; ahead * layout.size()], next: 0, messages }
-    }
-
-    /// The next few, one behind the other; nothing after the last.
-    fn lay_out(&mut self) -> Option<ChunksExact<'_, u8>> {
-        let (first, size) = (self.next, self.layout.size());
-        let left = usize::try_from(self.messages - first).unwrap_or(usize::MAX);
-        let count = (self.block.len() / size).min(left);
-        let block = &mut self.block[..count * size];
-        self.layout.write_run(block, self.producer, first);
-        self.next += count as u64;
-        (count > 0).then(|| block.chunks_exact(size))
-    }
-}
-
 /// The producers of one burst, all waiting for the start.
 pub(super) enum Crowd {
     Tasks(JoinSet<Produced>),
@@ -253,16 +230,16 @@ impl Crowd {
         timetable: Option<Arc<Timetable>>,
         start: &Signal,
     ) -> Result<Self> {
-        let Stage { cell, layout, runtime, stop, .. } = stage;
+        let Stage { cell, script, runtime, stop, .. } = stage;
         if let Some(timetable) = timetable {
             let pacer = pacer(stage, sender, timetable, start);
             return spawn_all([("fanin-pacer".to_owned(), || pacer.thread())], start, stop).map(Self::Threads);
         }
         let model = Producer {
             sender,
-            offer: Offer(cell.on_full),
+            offer: Offer::of(cell),
             number: 0,
-            layout: *layout,
+            script: script.clone(),
             messages: cell.messages,
             work: cell.work,
             delay: cell.delay,
@@ -303,13 +280,13 @@ impl Crowd {
 }
 
 fn pacer<S: Sender>(stage: &Stage<'_>, sender: S, timetable: Arc<Timetable>, start: &Signal) -> Pacer<S> {
-    let Stage { cell, layout, stop, .. } = stage;
+    let Stage { cell, script, stop, .. } = stage;
     let mut senders: Vec<_> = (1..cell.producers).map(|_| sender.clone()).collect();
     senders.push(sender);
     Pacer {
         senders,
-        offer: Offer(cell.on_full),
-        layout: *layout,
+        offer: Offer::of(cell),
+        script: script.clone(),
         messages: cell.messages,
         timetable,
         awake: pacer::awake(),

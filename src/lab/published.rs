@@ -27,12 +27,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::signal::Signal;
 use crate::error::{Error, Result};
 use crate::message::Layout;
-use crate::queue::lock;
+use crate::queue::sync::lock;
 use crate::server::ledger::Ledger;
 use crate::server::{Mode, Server, Settings};
 
 /// Which of the two published benchmarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Design {
     /// Two vectors behind `std::sync::Mutex`.
     Mutex,
@@ -174,10 +175,12 @@ impl Stage {
     }
 
     fn connected(&self) -> bool {
+        // Acquire: the partner is in `connect`.
         self.state.connected.load(Ordering::Acquire)
     }
 
     fn shut_down(&self) {
+        // Release: the partner is the load in the client's loop.
         self.state.stop.store(true, Ordering::Release);
         let mut tasks = lock(&self.tasks);
         tasks.workers.abort_all();
@@ -189,6 +192,7 @@ impl Stage {
 
 async fn connect(address: SocketAddr, state: &State) -> Option<TcpStream> {
     let stream = TcpStream::connect(address).await.ok()?;
+    // Release: the partner is in `connected`.
     state.connected.store(true, Ordering::Release);
     Some(stream)
 }
@@ -206,6 +210,7 @@ async fn mutex_worker(state: Arc<State>, messages: u64) {
 async fn mutex_actor(address: SocketAddr, state: Arc<State>) {
     let Some(mut stream) = connect(address, &state).await else { return };
     let mut own = Vec::new();
+    // Acquire: the partner is in `shut_down`.
     while !state.stop.load(Ordering::Acquire) {
         std::mem::swap(&mut *lock(&state.shared), &mut own);
         if own.is_empty() {

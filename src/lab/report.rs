@@ -13,6 +13,7 @@ use crate::server::ledger::{Latencies, Verdict};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Status {
     /// Every burst was delivered, as far as the proof can show.
     Ok,
@@ -74,6 +75,8 @@ pub struct Report {
     pub account: Account,
     /// What the machine was used for, from the first send on.
     pub cost: Cost,
+    /// System calls by which the server read.
+    pub server_reads: u64,
     /// The backlog of the first burst: nanoseconds from its first send, and bytes; if it was to be noted.
     pub timeline: Option<Vec<(u64, u64)>>,
     /// The size of the actor's send buffer, as granted.
@@ -121,6 +124,7 @@ impl Report {
             deliver: Duration::ZERO,
             account: Account::default(),
             cost: Cost::default(),
+            server_reads: 0,
             timeline: None,
             send_buffer: None,
             receive_buffer: 0,

@@ -33,7 +33,7 @@ use crate::server::Server;
 pub fn run(cell: &Cell, cancel: &Signal) -> Result<Report> {
     cell.validate()?;
     let one: OneBurst = match cell.strategy.queue {
-        Source::Queue(kind) => kind.visit(Some(cell.payload), Choose),
+        Source::Queue(kind) => kind.visit(cell.shape().size, Choose),
         Source::Direct => |stage, _| Box::pin(direct::burst(stage)),
     };
     play(cell, cancel, one)
@@ -65,12 +65,12 @@ impl Visitor for Choose {
 fn play(cell: &Cell, cancel: &Signal, one: OneBurst) -> Result<Report> {
     let server = Server::start(&cell.settings())?;
     let runtime = producers_runtime(cell)?;
-    let stage =
-        Stage { cell, layout: cell.layout()?, server: &server, runtime: runtime.handle().clone(), stop: Signal::new() };
+    let runtime_handle = runtime.handle().clone();
+    let stage = Stage { cell, script: cell.script()?, server: &server, runtime: runtime_handle, stop: Signal::new() };
     let report = runtime.block_on(repeat(&stage, cancel, one));
     drop(runtime);
-    server.stop()?;
-    report
+    let reads = server.stop()?.reads;
+    report.map(|report| Report { server_reads: reads, ..report })
 }
 
 fn producers_runtime(cell: &Cell) -> Result<Runtime> {
@@ -83,7 +83,7 @@ fn producers_runtime(cell: &Cell) -> Result<Runtime> {
 }
 
 async fn repeat(stage: &Stage<'_>, cancel: &Signal, one: OneBurst) -> Result<Report> {
-    let mut report = Report::new(stage.layout.proof(), stage.cell.runtime_threads());
+    let mut report = Report::new(stage.script.layout().proof(), stage.cell.runtime_threads());
     report.receive_buffer = stage.server.receive_buffer();
     let ending = {
         let bursts = bursts(stage, one, &mut report);

@@ -10,6 +10,7 @@ use crate::queue::{Facts, Kind, OnFull};
 
 /// Where the actor's messages come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Source {
     /// A queue that producers fill.
     Queue(Kind),

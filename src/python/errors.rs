@@ -1,14 +1,18 @@
 //! Errors of the core, as Python's exceptions. The classes live in `fanin.errors`, so they pickle.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::error::Error;
 
 pyo3::import_exception!(fanin.errors, AddressError);
+pyo3::import_exception!(fanin.errors, Closed);
+pyo3::import_exception!(fanin.errors, Disconnected);
 pyo3::import_exception!(fanin.errors, FaninError);
 pyo3::import_exception!(fanin.errors, Forked);
+pyo3::import_exception!(fanin.errors, Full);
+pyo3::import_exception!(fanin.errors, MessageError);
 pyo3::import_exception!(fanin.errors, PlanError);
+pyo3::import_exception!(fanin.errors, TimedOut);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
@@ -23,8 +27,10 @@ impl From<Error> for PyErr {
                 Some(code) => pyo3::exceptions::PyOSError::new_err((code, message)),
                 None => pyo3::exceptions::PyOSError::new_err(message),
             },
-            Error::Panicked { .. } => PyRuntimeError::new_err(message),
-            Error::Send(_) | Error::Cancelled => FaninError::new_err(message),
+            Error::TimedOut { .. } => TimedOut::new_err(message),
+            Error::Panicked { .. } | Error::Send(_) | Error::Cancelled | Error::Echo { .. } => {
+                FaninError::new_err(message)
+            }
         }
     }
 }

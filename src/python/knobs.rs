@@ -3,6 +3,7 @@
 //! | knob | meaning |
 //! | --- | --- |
 //! | `producers`, `messages`, `payload` | how many send, how many messages each, how large |
+//! | `contents` | a [`PyContents`], where messages differ in size; `payload` is only a label then |
 //! | `capacity`, `capacity_unit` | the most that the queue holds, in `"bytes"` (the default) or `"messages"`; None is no bound |
 //! | `on_full` | `"wait"` (the default), `"drop-newest"`, `"drop-oldest"` |
 //! | `load`, `rate`, `arrivals`, `seed` | `"closed"` (the default); or `"open"` at `rate` messages a second of all producers together, `"constant"` (the default) or `"poisson"`, drawn from `seed` (0) |
@@ -13,13 +14,14 @@
 //! | `timeline` | whether the backlog is noted over time |
 //! | `bursts`, `min_ns`, `timeout_ns` | repeat so often, and for so long; give up after |
 //!
-//! `capacity_unit`, `on_full`, the load, the rates, the buffers, the pause and `timeline` may be left out or None. How long
+//! `capacity_unit`, `on_full`, the load, the rates, the buffers, the pause, `timeline` and `contents` may be left out or None. How long
 //! a burst of an open load is, `messages` says: `rate * seconds / producers` of each producer.
 
 use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use super::contents::PyContents;
 use crate::error::{Error, Result};
 use crate::lab::{Arrivals, Cell, Load};
 use crate::queue::{Capacity, OnFull};
@@ -68,6 +70,8 @@ pub(super) struct Knobs {
     pause_after_ns: Option<u64>,
     #[pyo3(default)]
     timeline: Option<bool>,
+    #[pyo3(default)]
+    contents: Option<Py<PyContents>>,
 }
 
 impl Knobs {
@@ -79,6 +83,7 @@ impl Knobs {
         let cell = Cell {
             messages: self.messages,
             payload: self.payload,
+            contents: self.contents.as_ref().map(|contents| contents.get().contents()),
             load: self.load()?,
             capacity: self.capacity()?,
             on_full: self.on_full.as_deref().map_or(Ok(OnFull::Wait), str::parse)?,

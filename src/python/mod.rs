@@ -5,13 +5,20 @@
 //! from which the Python side makes its frozen dataclasses.
 
 mod asyncio;
+mod contents;
 mod errors;
+mod faults;
 mod fork;
+mod gauge;
 mod knobs;
+mod life;
+mod proxy;
 mod published;
 mod row;
 mod run;
 mod server;
+#[cfg(unix)]
+mod sink;
 mod strategies;
 mod wait;
 
@@ -23,11 +30,22 @@ mod _native {
     #[pymodule_export]
     use super::asyncio::shutdown;
     #[pymodule_export]
+    use super::contents::PyContents;
+    #[pymodule_export]
+    use super::gauge::PyGauge;
+    #[pymodule_export]
+    use super::life::settle;
+    #[pymodule_export]
+    use super::proxy::PyProxy;
+    #[pymodule_export]
     use super::published::published;
     #[pymodule_export]
     use super::run::{check, run, run_async};
     #[pymodule_export]
     use super::server::PyServer;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use super::sink::{Operation, PyBell, PyEvents, PySending, PySink};
     #[pymodule_export]
     use super::strategies::{build_info, strategies};
 
@@ -35,6 +53,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::life::refuse_in_subinterpreter()?;
         super::fork::remember();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -3,7 +3,8 @@
 //! | keys | meaning |
 //! | --- | --- |
 //! | `strategy`, `queue`, `write`, `producers`, `messages`, `payload`, `capacity`, `capacity_unit`, `on_full`, `producers_as`, `actor`, `threads`, `work_ns`, `delay_ns`, `load`, `rate`, `arrivals`, `server`, `read_rate` | what was asked for, by the [knobs](super::knobs)' names; `capacity_unit` is None without a capacity, `rate` and `arrivals` with a closed load |
-//! | `receive_buffer`, `send_buffer` | the socket buffers as the system granted them |
+//! | `receive_buffer`, `send_buffer`, `pause_ns`, `pause_after_bytes`, `pause_after_ns` | what was asked of server and sockets |
+//! | `receive_buffer_granted`, `send_buffer_granted` | the socket buffers as the system granted them |
 //! | `status` | `ok`, `invalid`, `timeout`, `saturated` (delivered, but below 99 % of an open load's rate) |
 //! | `sent`, `delivered`, `dropped`, `lost` | `sent = delivered + dropped + lost`; `dropped` is on purpose, `lost` never is |
 //! | `proof` | `exact`, `tagged`, `shuffle`; `count` where drops leave records only countable |
@@ -12,7 +13,8 @@
 //! | `latency_count`, `latency_{min,p50,p90,p99,p999,max}_ns` | from when a message was due to when the server had it; None unless open and `ok` or `saturated`; a percentile is None with fewer than 10 latencies above it |
 //! | `latency_histogram` | all of them: the V2 base64 form of `HdrHistogram`, in nanoseconds |
 //! | `batches`, `writes`, `largest_batch_bytes`, `wakeups`, `high_water_bytes` | what the actor did; `wakeups` are the drains that had to wait |
-//! | `cpu_user_ns`, `cpu_system_ns`, `voluntary_switches`, `involuntary_switches` | of the whole process during the run |
+//! | `server_reads` | system calls by which the server read |
+//! | `cpu_user_ns`, `cpu_system_ns`, `voluntary_switches`, `involuntary_switches`, `page_faults` | of the whole process during the run |
 //! | `cpu_{producers,actor,server}_{user,system}_ns` | the same apart; producers and actor None where the actor is a task. With an open load the producers are the pacing thread, its looking at the clock included |
 //! | `timeline` | the first burst's backlog as `(ns, bytes)` pairs, at most 200; None unless asked for |
 
@@ -24,6 +26,7 @@ use pyo3::types::PyDict;
 use crate::lab::report::Open;
 use crate::lab::{Arrivals, Cell, Report, Status};
 use crate::queue::Capacity;
+use crate::server::PauseAt;
 use crate::server::ledger::Latencies;
 use crate::usage::Usage;
 
@@ -69,8 +72,18 @@ fn describe_load(row: &Row<'_>, cell: &Cell, report: &Report) -> PyResult<()> {
     row.set_item("arrivals", cell.load.arrivals().map(Arrivals::name))?;
     row.set_item("server", cell.server.name())?;
     row.set_item("read_rate", cell.read_rate)?;
-    row.set_item("receive_buffer", report.receive_buffer)?;
-    row.set_item("send_buffer", report.send_buffer)
+    row.set_item("receive_buffer", cell.receive_buffer)?;
+    row.set_item("receive_buffer_granted", report.receive_buffer)?;
+    row.set_item("send_buffer", cell.send_buffer)?;
+    row.set_item("send_buffer_granted", report.send_buffer)?;
+    row.set_item("pause_ns", cell.pause.map(|pause| nanoseconds(pause.length)))?;
+    let (bytes, time) = match cell.pause.map(|pause| pause.at) {
+        Some(PauseAt::Bytes(bytes)) => (Some(bytes), None),
+        Some(PauseAt::Time(time)) => (None, Some(nanoseconds(time))),
+        None => (None, None),
+    };
+    row.set_item("pause_after_bytes", bytes)?;
+    row.set_item("pause_after_ns", time)
 }
 
 const fn unit(capacity: Capacity) -> &'static str {
@@ -129,6 +142,7 @@ fn actor(row: &Row<'_>, report: &Report) -> PyResult<()> {
     row.set_item("wakeups", report.account.wakeups)?;
     row.set_item("largest_batch_bytes", report.account.largest_batch)?;
     row.set_item("high_water_bytes", report.account.high_water)?;
+    row.set_item("server_reads", report.server_reads)?;
     row.set_item("timeline", &report.timeline)
 }
 
@@ -138,6 +152,7 @@ fn cost(row: &Row<'_>, report: &Report) -> PyResult<()> {
     row.set_item("cpu_system_ns", nanoseconds(cost.all.system))?;
     row.set_item("voluntary_switches", cost.all.voluntary_switches)?;
     row.set_item("involuntary_switches", cost.all.involuntary_switches)?;
+    row.set_item("page_faults", cost.all.page_faults)?;
     let parts: [(&str, Option<Usage>); 3] =
         [("producers", cost.producers), ("actor", cost.actor), ("server", Some(cost.server))];
     for (who, usage) in parts {

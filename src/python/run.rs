@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use super::asyncio::{self, Own};
 use super::errors::FaninError;
 use super::fork::refuse_in_child;
+use super::gauge::PyGauge;
 use super::knobs::Knobs;
 use super::row::row;
-use super::wait::wait;
+use super::wait::wait_unless;
 use crate::error::Result;
 use crate::lab::{self, Cell, Report, Signal};
 
@@ -22,17 +23,21 @@ pub(super) fn check<'py>(py: Python<'py>, strategy: &str, knobs: Option<&Bound<'
     cell(py, strategy, knobs).map(drop)
 }
 
-/// Runs one cell natively and returns its row. Answers Ctrl-C; every thread has ended when it returns.
+/// Runs one cell natively and returns its row. Answers Ctrl-C; every thread has ended when it returns. A gauge shows how
+/// it goes, and can stop it.
 #[pyfunction]
-#[pyo3(signature = (strategy, **knobs))]
+#[pyo3(signature = (strategy, gauge=None, **knobs))]
 pub(super) fn run<'py>(
     py: Python<'py>,
     strategy: &str,
+    gauge: Option<&PyGauge>,
     knobs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let cell = cell(py, strategy, knobs)?;
+    let mut cell = cell(py, strategy, knobs)?;
+    cell.watch = gauge.map(PyGauge::watch);
     let work = cell.clone();
-    let report = wait(py, move |cancel| lab::run(&work, cancel))?;
+    let cancel = gauge.map(PyGauge::stopping).unwrap_or_default();
+    let report = wait_unless(py, &cancel, move |cancel| lab::run(&work, cancel))?;
     row(py, &cell, &report)
 }
 

@@ -11,14 +11,22 @@ use crate::error::{Error, Result};
 use crate::lab::Signal;
 
 /// How long a wait may be deaf to Ctrl-C.
-const SLICE: Duration = Duration::from_millis(40);
+pub(super) const SLICE: Duration = Duration::from_millis(40);
 
 /// Runs `work` on a thread of its own. A signal handler that raises (Ctrl-C) cancels it, joins it, and goes on up.
 pub(super) fn wait<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
-    let cancel = Signal::new();
+    wait_unless(py, &Signal::new(), work)
+}
+
+/// The same, where others may raise `cancel` too.
+pub(super) fn wait_unless<T: Send + 'static>(
+    py: Python<'_>,
+    cancel: &Signal,
+    work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
+) -> PyResult<T> {
     let mut outcome = spawn(work, cancel.clone())?;
     loop {
         let waiting = &mut outcome;

@@ -6,13 +6,11 @@
 //! * **When it loses**: always against `swap`; that is what it is here to show.
 //! * **Source**: the article's tokio-mutex variant.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use bytes::Buf;
 use tokio::sync::{Mutex, Notify};
 
 use super::arena::Arena;
+use super::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
 use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
@@ -61,7 +59,7 @@ struct Shared {
     filled: Notify,
     senders: AtomicUsize,
     /// Written before the receiver's last look takes the lock and read under the lock, so that look sees all that was
-    /// taken; the lock orders the two.
+    /// taken; the lock orders the two, so Relaxed.
     open: AtomicBool,
 }
 
@@ -125,7 +123,7 @@ pub struct AsyncSwapReceiver {
 }
 
 impl AsyncSwapReceiver {
-    /// The end is read before the look: a sender that pushes and goes between the two is then found by the next look.
+    /// Acquire: the partner is in the senders' drop. The end is read before the look: a sender that pushes and goes between the two is then found by the next look.
     fn ended(&self) -> bool {
         self.shared.senders.load(Ordering::Acquire) == 0 || !self.shared.open.load(Ordering::Relaxed)
     }

@@ -13,19 +13,16 @@
 
 use std::future::poll_fn;
 use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
-use atomic_waker::AtomicWaker;
-
 use super::pieces::Pieces;
+use super::sync::{Arc, AtomicPtr, AtomicUsize, AtomicWaker, MODELLED, Ordering, Watched};
 use super::{Algorithm, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
 /// A drain moves this many messages at most: the stack is taken whole, but walked in parts, so that the consumer is heard
 /// of in between.
-const MOST: usize = 16 * 1024;
+const MOST: usize = if MODELLED { 2 } else { 16 * 1024 };
 
 /// The algorithm.
 #[derive(Debug)]
@@ -78,6 +75,16 @@ struct Node<C> {
     message: C,
     /// The one sent before; null for none.
     older: *mut Self,
+    /// Stands for both in a model.
+    watched: Watched,
+}
+
+impl<C> Node<C> {
+    /// Puts `older` behind this node, and returns what was there.
+    fn link(&mut self, older: *mut Self) -> *mut Self {
+        self.watched.written(0, 1);
+        std::mem::replace(&mut self.older, older)
+    }
 }
 
 #[derive(Debug)]
@@ -97,18 +104,19 @@ impl<C> Shared<C> {
     /// Links the message in front; whether nothing was there before. Given back when the queue is closed.
     #[inline]
     fn push(&self, message: C) -> Result<bool, C> {
+        // Relaxed: a first guess, and after a failed exchange the next; only an exchange that succeeds hands over.
         let mut older = self.newest.load(Ordering::Relaxed);
-        let node = Box::into_raw(Box::new(Node { message, older }));
+        let node = Box::into_raw(Box::new(Node { message, older, watched: Watched::new(1) }));
         loop {
             if older == closed() {
                 // SAFETY: `node` came from `Box::into_raw` above and was not linked, so nobody else knows of it.
                 return Err(unsafe { Box::from_raw(node) }.message);
             }
             // SAFETY: as above: until the exchange below succeeds, the node is this thread's alone.
-            unsafe { (*node).older = older };
-            // Release: the consumer's exchange in `take` (Acquire) sees the node's content. Later pushes are read-modify-
+            unsafe { (*node).link(older) };
+            // AcqRel. Release: the consumer's exchange in `take` (Acquire) sees the node's content. Later pushes are read-modify-
             // writes of the same word, so they carry it on. Acquire: a push that finds null has read the exchange of
-            // `take` (Release), and so sees the waker that was left before it.
+            // `take` (Release), and so sees the waker that was left before it. Relaxed when it fails: it is tried again.
             match self.newest.compare_exchange_weak(older, node, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(older.is_null()),
                 Err(newest) => older = newest,
@@ -118,14 +126,14 @@ impl<C> Shared<C> {
 
     /// Exchanges the stack for `next`, and turns what it was around.
     fn take(&self, next: *mut Node<C>) -> Chain<C> {
-        // Acquire and Release: the partners are in `push`.
+        // AcqRel: the partners of both are in `push`.
         let mut newest = self.newest.swap(next, Ordering::AcqRel);
         let mut chain = Chain::default();
         while newest != closed() && !newest.is_null() {
             let oldest = chain.oldest.get_mut();
             // SAFETY: the node came from `Box::into_raw` in `push`, which linked it once; the exchange has taken it out of
             // everybody's reach but this function's.
-            let older = unsafe { std::mem::replace(&mut (*newest).older, *oldest) };
+            let older = unsafe { (*newest).link(*oldest) };
             (*oldest, newest) = (newest, older);
             chain.length += 1;
         }
@@ -148,8 +156,8 @@ impl<C> Drop for Shared<C> {
 /// Nodes taken off the stack, oldest first: in these, [`Node::older`] leads to the next newer one.
 #[derive(Debug)]
 struct Chain<C> {
-    /// Null for none. Atomic only to be sent to another thread; nobody shares it.
-    oldest: AtomicPtr<Node<C>>,
+    /// Null for none. Atomic only to be sent to another thread; nobody shares it, so it is the plain one in a model too.
+    oldest: std::sync::atomic::AtomicPtr<Node<C>>,
     length: usize,
 }
 
@@ -171,7 +179,7 @@ impl<C> Chain<C> {
 
 impl<C> Default for Chain<C> {
     fn default() -> Self {
-        Self { oldest: AtomicPtr::new(ptr::null_mut()), length: 0 }
+        Self { oldest: std::sync::atomic::AtomicPtr::new(ptr::null_mut()), length: 0 }
     }
 }
 
@@ -235,7 +243,8 @@ pub struct StackReceiver<C: Carrier> {
 impl<C: Carrier> StackReceiver<C> {
     /// Takes what is there. `Ready(false)` at the end.
     fn look(&mut self) -> Poll<bool> {
-        // The end is read before the look, so that what the last sender pushed is found by it.
+        // The end is read before the look, so that what the last sender pushed is found by it. Acquire: the partner is in
+        // the senders' drop.
         let ended = self.shared.senders.load(Ordering::Acquire) == 0 || self.shared.is_closed();
         if self.chain.length == 0 {
             let closed = self.shared.is_closed();

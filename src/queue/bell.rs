@@ -4,10 +4,9 @@
 //! sees the other: the fences in between are in one order, so either the last look finds the message, or the ring finds
 //! the sleeper. A ring while the consumer is awake is a fence and a load.
 
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::Waker;
 
-use atomic_waker::AtomicWaker;
+use super::sync::{AtomicBool, AtomicWaker, Ordering, fence};
 
 /// Keeps what it holds on cache lines of its own; two, since processors fetch them in pairs.
 #[derive(Debug, Default)]
@@ -28,7 +27,7 @@ impl Bell {
         self.sleeper.register(sleeper);
         // Release: who reads it (Acquire in `wake`) sees the waker.
         self.sleeping.0.store(true, Ordering::Release);
-        // Before the look that follows; its partner is in `ring`.
+        // SeqCst: before the look that follows; its partner is in `ring`.
         fence(Ordering::SeqCst);
     }
 
@@ -41,7 +40,7 @@ impl Bell {
     /// Wakes the consumer if it sleeps, or is about to. To be called after what it should find is published.
     #[inline]
     pub(super) fn ring(&self) {
-        // After the publishing; its partner is in `listen`.
+        // SeqCst: after the publishing; its partner is in `listen`.
         fence(Ordering::SeqCst);
         if self.sleeping.0.load(Ordering::Relaxed) {
             self.wake();
@@ -50,8 +49,9 @@ impl Bell {
 
     #[cold]
     fn wake(&self) {
-        // Acquire: the partner is the store in `listen`. The first ring alone wakes.
-        if self.sleeping.0.swap(false, Ordering::Acquire) {
+        // The first ring alone wakes; the others write nothing, so that the consumer's next `listen` is the last word.
+        // Acquire: the partner is the store in `listen`. Relaxed: another has rung, or the consumer is awake.
+        if self.sleeping.0.compare_exchange(true, false, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             self.sleeper.wake();
         }
     }

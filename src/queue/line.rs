@@ -7,18 +7,17 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 
 use super::bell::Padded;
-use super::lock;
+use super::sync::{AtomicUsize, Mutex, Ordering, fence, lock};
 use crate::error::SendError;
 
 /// The waiting senders, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// How many stand in the list and are not called. Written under the list's lock.
+    /// How many stand in the list and are not called. Written under the list's lock, and read beside the fences of `join` and
+    /// `call`, so Relaxed.
     uncalled: Padded<AtomicUsize>,
     list: Mutex<List>,
 }
@@ -39,7 +38,7 @@ impl Line {
 
     /// Calls up to `count`. To be called after the room is free.
     pub(super) fn call(&self, count: usize) {
-        // After the freeing; its partner is in `join`.
+        // SeqCst: after the freeing; its partner is in `join`.
         fence(Ordering::SeqCst);
         if self.uncalled.0.load(Ordering::Relaxed) > 0 {
             self.call_some(count.max(1));
@@ -73,7 +72,7 @@ impl Line {
         list.uncalled.insert(at, (ticket, waker.clone()));
         self.uncalled.0.store(list.uncalled.len(), Ordering::Relaxed);
         drop(list);
-        // Before the try that follows; its partner is in `call`.
+        // SeqCst: before the try that follows; its partner is in `call`.
         fence(Ordering::SeqCst);
         (ticket, at == 0)
     }
@@ -109,10 +108,10 @@ impl<'a, F: FnMut() -> Result<(), SendError>> Waiting<'a, F> {
         Self { line, attempt, ticket: None }
     }
 
-    /// Ends the wait with what came of it. A call that brought no message into the queue is handed on.
-    fn done(&mut self, called: bool, outcome: Result<(), SendError>) -> Poll<Result<(), SendError>> {
+    /// Ends the wait with what came of it, and calls the next if this one's call was not used, or others relied on it.
+    fn done(&mut self, hand_on: bool, outcome: Result<(), SendError>) -> Poll<Result<(), SendError>> {
         self.ticket = None;
-        if called && outcome.is_err() {
+        if hand_on {
             self.line.call(1);
         }
         Poll::Ready(outcome)
@@ -130,7 +129,7 @@ impl<F: FnMut() -> Result<(), SendError> + Unpin> Future for Waiting<'_, F> {
         if called || !self.line.is_forming() {
             match (self.attempt)() {
                 Err(SendError::Full) => {}
-                outcome => return self.done(called, outcome),
+                outcome => return self.done(called && outcome.is_err(), outcome),
             }
         }
         let (ticket, in_front) = self.line.join(self.ticket, cx.waker());
@@ -141,8 +140,10 @@ impl<F: FnMut() -> Result<(), SendError> + Unpin> Future for Waiting<'_, F> {
         match (self.attempt)() {
             Err(SendError::Full) => Poll::Pending,
             outcome => {
+                // Who joined behind relies on this one. A refusal leaves nothing to drain, and a call that came meanwhile
+                // was not needed: it may even be that of the room that this message has left again.
                 let called = !self.line.leave(ticket);
-                self.done(called, outcome)
+                self.done(called || outcome.is_err(), outcome)
             }
         }
     }

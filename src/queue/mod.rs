@@ -17,7 +17,8 @@
 //!
 //! Around them: [`carrier`] (what a channel moves for a message of a given size), [`arena`] and [`pieces`] (the two
 //! shapes of a drained batch), [`guard`] (a mutex by whoever makes it), [`room`] (capacity under a lock, and who waits for
-//! it), `line` (who waits where there is no lock), `bell` (how a consumer sleeps, and how it is woken).
+//! it), `line` (who waits where there is no lock), `bell` (how a consumer sleeps, and how it is woken), `frames` (whole
+//! frames in blocks, for the sink).
 //!
 //! # How a message goes through
 //! A producer owns a [`Sender`] and calls [`send`](Sender::send) or [`try_send`](Sender::try_send) with borrowed bytes;
@@ -46,11 +47,13 @@ pub mod swap_parking_lot;
 pub mod swap_yield;
 
 mod bell;
+pub(crate) mod frames;
 mod line;
-mod sync;
+#[cfg(any(fanin_loom, fanin_shuttle))]
+pub mod parts;
+pub(crate) mod sync;
 
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bytes::Buf;
@@ -156,6 +159,7 @@ pub trait Batch: Buf + Send {
 
 /// How the consumer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Drain {
     /// One message at a time.
     One,
@@ -344,11 +348,6 @@ impl std::str::FromStr for Kind {
             Error::argument("queue", name, format!("allowed are {}", names.join(", ")))
         })
     }
-}
-
-/// Locks, whatever a panicking producer may have done: no code of ours panics while it holds the lock.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Wakes whoever was found asleep.

@@ -16,8 +16,6 @@
 use std::cell::UnsafeCell;
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
 use bytes::Buf;
@@ -25,21 +23,25 @@ use bytes::Buf;
 use super::bell::{Bell, Padded};
 use super::line::{Line, Waiting};
 use super::room::CACHE_SIZED;
+use super::sync::{Arc, AtomicU64, AtomicUsize, MODELLED, Ordering, Watched};
 use super::{Algorithm, Batch, Capacity, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
 /// Positions are kept in 32 bits, and have to stay apart over the whole ring.
 const MOST_BYTES: usize = 1 << 30;
 
+/// What the ring holds when nothing is said.
+const UNASKED: Capacity = if MODELLED { Capacity::Bytes(8) } else { CACHE_SIZED };
+
 /// Where sizes differ, there is a slot for every so many bytes, and for each of the first of them.
-const BYTES_PER_SLOT: usize = 16;
+const BYTES_PER_SLOT: usize = if MODELLED { 4 } else { 16 };
 const FIRST_SLOTS: usize = 1024;
 
 /// Where sizes differ and the capacity counts messages, each has so many bytes of the ring.
-const BYTES_PER_MESSAGE: usize = 1024;
+const BYTES_PER_MESSAGE: usize = if MODELLED { 4 } else { 1024 };
 
 /// Writes of this length are worth their system call.
-const LEAST_LENT: usize = 64 * 1024;
+const LEAST_LENT: usize = if MODELLED { 2 } else { 64 * 1024 };
 
 /// The algorithm.
 #[derive(Debug)]
@@ -127,6 +129,7 @@ struct Shared {
     slots: Box<[AtomicU64]>,
     /// A power of two, as are the slots.
     bytes: Box<[UnsafeCell<u8>]>,
+    watched: Watched,
     senders: AtomicUsize,
     bell: Bell,
     line: Line,
@@ -140,13 +143,15 @@ unsafe impl Sync for Shared {}
 impl Shared {
     fn new(shape: &Shape) -> Self {
         let (messages, bytes) = limits(shape);
+        let ring = bytes.max(1).next_power_of_two();
         Self {
             size: shape.size.filter(|size| *size > 0),
             most: (messages, bytes),
             reserved: Padded::default(),
             freed: Padded::default(),
             slots: (0..messages.next_power_of_two()).map(|_| AtomicU64::new(0)).collect(),
-            bytes: (0..bytes.max(1).next_power_of_two()).map(|_| UnsafeCell::new(0)).collect(),
+            bytes: (0..ring).map(|_| UnsafeCell::new(0)).collect(),
+            watched: Watched::new(ring),
             senders: AtomicUsize::new(1),
             bell: Bell::default(),
             line: Line::default(),
@@ -179,6 +184,7 @@ impl Shared {
     /// The mark that the message begins at; `None` for an empty message, which leaves no trace.
     #[inline]
     fn reserve(&self, length: u32) -> Result<Option<Mark>, SendError> {
+        // Relaxed: a first guess, here and below; the exchange tells whether it was right.
         let mut word = self.reserved.0.load(Ordering::Relaxed);
         loop {
             if word & CLOSED != 0 {
@@ -190,7 +196,7 @@ impl Shared {
             let from = Mark::of(word);
             // Acquire: the consumer has read what it freed (Release in `free`), so it may be written over.
             let (messages, bytes) = from.since(Mark::of(self.freed.0.load(Ordering::Acquire)));
-            // A `freed` that is later than `word` makes these large: then the exchange would fail, so look again.
+            // A `freed` that is later than `word` makes these large: then the exchange would fail, so look again (Relaxed).
             if messages >= self.most.0 || bytes + length as usize > self.most.1 {
                 let seen = std::mem::replace(&mut word, self.reserved.0.load(Ordering::Relaxed));
                 if seen == word {
@@ -213,6 +219,7 @@ impl Shared {
         let (head, tail) = message.split_at(message.len().min(self.bytes.len() - at));
         for (at, piece) in [(at, head), (0, tail)] {
             let target = UnsafeCell::raw_get(self.bytes[at..at + piece.len()].as_ptr());
+            self.watched.written(at, piece.len());
             // SAFETY: the range is within the ring, as the slicing has checked. It is part of what this producer has
             // reserved and not yet committed: no other producer reserves it, and the consumer does not read it.
             unsafe { std::ptr::copy_nonoverlapping(piece.as_ptr(), target, piece.len()) };
@@ -229,6 +236,7 @@ impl Shared {
 
     /// Hands what comes before `mark` back to the producers.
     fn free(&self, mark: Mark) {
+        // Relaxed: nobody else writes it.
         let freed = Mark::of(self.freed.0.load(Ordering::Relaxed));
         // Release: the partner is the load in `reserve`.
         self.freed.0.store(mark.word(), Ordering::Release);
@@ -241,7 +249,7 @@ fn limits(shape: &Shape) -> (usize, usize) {
     let size = shape.size.filter(|size| *size > 0);
     let slots = |limit: usize| size.map_or((limit / BYTES_PER_SLOT).max(limit.min(FIRST_SLOTS)), |size| limit / size);
     let (messages, bytes) = match shape.capacity {
-        None => (slots(CACHE_SIZED.limit()).min(CACHE_SIZED.limit() / BYTES_PER_SLOT), CACHE_SIZED.limit()),
+        None => (slots(UNASKED.limit()).min(UNASKED.limit() / BYTES_PER_SLOT), UNASKED.limit()),
         Some(Capacity::Bytes(limit)) => (slots(limit), limit),
         Some(Capacity::Messages(limit)) => (limit, limit.saturating_mul(size.unwrap_or(BYTES_PER_MESSAGE))),
     };
@@ -303,7 +311,8 @@ impl RingReceiver {
     /// Whether no more can be reserved, and what was is drained. To be read before the look.
     fn ended(&self) -> bool {
         let shared = &self.batch.shared;
-        // Acquire: the partner is in the senders' drop.
+        // Acquire: the partner is in the senders' drop. Relaxed: who closes is the consumer, and what was reserved before
+        // that stands in the same word.
         let gone = shared.senders.load(Ordering::Acquire) == 0;
         let word = shared.reserved.0.load(Ordering::Relaxed);
         gone || (word & CLOSED != 0 && Mark::of(word) == self.batch.to)
@@ -322,6 +331,7 @@ impl RingReceiver {
         if to == from {
             return if ended { Poll::Ready(false) } else { Poll::Pending };
         }
+        // Relaxed: a figure for reports.
         self.backlog = Mark::of(shared.reserved.0.load(Ordering::Relaxed)).since(*from).1;
         Poll::Ready(true)
     }
@@ -385,6 +395,7 @@ impl Lent {
         let at = from as usize & (ring.len() - 1);
         let length = length.min(ring.len() - at);
         let start = UnsafeCell::raw_get(ring[at..at + length].as_ptr());
+        self.shared.watched.read(at, length);
         // SAFETY: the range is within the ring, as the slicing has checked. It is committed, so its producer is done with
         // it, and not freed as long as this is borrowed, so no producer reserves it.
         unsafe { std::slice::from_raw_parts(start, length) }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, SendError};
 
 /// The most that a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Capacity {
     /// In bytes of messages.
     Bytes(usize),
@@ -60,6 +61,7 @@ impl Capacity {
 
 /// What becomes of a message for which there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OnFull {
     /// Its sender waits.
     Wait,
@@ -132,6 +134,18 @@ impl Room {
     #[inline]
     pub fn take(&mut self, length: usize) -> Result<(), SendError> {
         let Some(capacity) = self.capacity else { return Ok(()) };
+        self.would_take(length)?;
+        self.used += capacity.need(length);
+        Ok(())
+    }
+
+    /// What [`take`](Self::take) would answer; nothing is taken.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    #[inline]
+    pub fn would_take(&self, length: usize) -> Result<(), SendError> {
+        let Some(capacity) = self.capacity else { return Ok(()) };
         let need = capacity.need(length);
         if need > capacity.limit() {
             return Err(SendError::TooLarge);
@@ -139,7 +153,6 @@ impl Room {
         if self.line.len() > self.granted || self.used + need > capacity.limit() {
             return Err(SendError::Full);
         }
-        self.used += need;
         Ok(())
     }
 
@@ -164,6 +177,18 @@ impl Room {
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         !self.line.is_empty()
+    }
+
+    /// How much is taken, in units of the capacity.
+    #[must_use]
+    pub const fn used(&self) -> usize {
+        self.used
+    }
+
+    /// How many stand in line.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.line.len()
     }
 
     /// Takes room for what is in the queue already, were it beyond the capacity; in units of the capacity.

@@ -11,13 +11,12 @@
 //! * **Source**: spillway's chutes and striped locks in general; the shards are this crate's own `swap`.
 
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 use std::thread;
 
 use super::arena::Arena;
 use super::swap::{Swap, SwapReceiver, SwapSender};
+use super::sync::{Arc, AtomicUsize, MODELLED, Ordering};
 use super::{Algorithm, Capacity, Carrier, Drain, Facts, Family, Queue, Receiver, Sender, Shape};
 use crate::error::SendError;
 
@@ -28,7 +27,7 @@ const MOST: usize = 16;
 const LEAST_BYTES: usize = 16 * 1024;
 
 /// The same for a capacity in messages.
-const LEAST_MESSAGES: usize = 64;
+const LEAST_MESSAGES: usize = if MODELLED { 1 } else { 64 };
 
 /// The algorithm.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl Queue for Sharded {
 
 /// As many shards as keep the cores apart, and as the capacity can be split into.
 fn count_for(shape: &Shape) -> usize {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = if MODELLED { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
     let parts = match shape.capacity {
         None => MOST,
         Some(Capacity::Bytes(limit)) => limit / LEAST_BYTES.max(shape.size.unwrap_or(0)),

@@ -5,47 +5,57 @@
 //! reading its echo is not read from either, and a connection never holds more than one piece. In [`Mode::Discard`] only
 //! reading is done.
 //!
-//! It can be made a bad partner: [`Settings`] give it a rate at which it reads, a small receive buffer, and a pause.
+//! It can be made a bad partner: [`Settings`] give it a rate at which it reads, a small receive buffer, a pause, and
+//! [`Faults`], which happen at the byte that was asked for. It is no victim itself: [`Limits`] bound how many connections
+//! it serves, and how long one may be idle.
 //!
-//! What arrives on a connection is proved by a [`Ledger`]: hand one over with [`Server::expect`] before
+//! What arrives on a connection of the lab is proved by a [`Ledger`]: hand one over with [`Server::expect`] before
 //! the client connects, and wait for the [`Receipt`]. Connections that nobody expects are served without one.
+//! The messages of any other program are told apart and kept by an [`Inbox`], if there is a [`Recording`] to make.
 //!
 //! The server knows nothing of queues and actors: it sees bytes.
 
 mod accept;
+mod answer;
 mod connection;
+mod faults;
+mod inbox;
 pub mod ledger;
+mod listen;
+pub mod proxy;
 mod receipt;
 mod report;
 mod settings;
+mod stream;
 mod throttle;
+#[cfg(unix)]
+mod unix;
+mod worker;
 
-use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::{fmt, io};
-
-use socket2::SockRef;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
+pub use faults::{EchoFault, Faults, Place, Wrong};
+pub use inbox::{Counts, Framing, Inbox, Messages, Recording};
 use ledger::Ledger;
+use listen::Bound;
+pub use listen::Endpoint;
 use receipt::Expected;
 pub use receipt::Receipt;
 use report::Counters;
 pub use report::Report;
-pub use settings::{Mode, Pause, PauseAt, Settings};
+pub use settings::{Limits, Mode, Pause, PauseAt, Settings};
+use worker::Worker;
 
 /// A server that runs until it is stopped or dropped.
 pub struct Server {
-    address: SocketAddr,
+    endpoint: Endpoint,
     receive_buffer: usize,
     shared: Arc<Shared>,
-    /// Dropped to tell the thread to end.
-    running: Option<oneshot::Sender<Infallible>>,
-    thread: Option<JoinHandle<()>>,
+    /// Its drop ends the server.
+    worker: Worker,
 }
 
 /// What the server's thread and its owner both see.
@@ -54,8 +64,18 @@ struct Shared {
     mode: Mode,
     read_rate: Option<u64>,
     pause: Option<Pause>,
+    faults: Faults,
+    limits: Limits,
+    inbox: Option<Arc<Inbox>>,
     counters: Counters,
     expected: Expected,
+}
+
+impl Shared {
+    /// Whether no more connections are let in.
+    fn is_full(&self) -> bool {
+        self.limits.max_connections.is_some_and(|most| self.counters.report().open >= most)
+    }
 }
 
 impl Server {
@@ -65,26 +85,37 @@ impl Server {
     /// [`Error::Address`] when the host does not resolve or none of its addresses can be listened on; [`Error::Io`] when
     /// the system gives no thread or no file descriptors. Nothing is left running then.
     pub fn start(settings: &Settings) -> Result<Self> {
-        let runtime =
-            Builder::new_current_thread().enable_all().build().map_err(Error::io("start the server's runtime"))?;
-        let listener = listen(settings)?;
-        let address = listener.local_addr().map_err(Error::io("read the server's address"))?;
-        let receive_buffer = SockRef::from(&listener).recv_buffer_size().map_err(Error::io("read a buffer's size"))?;
+        let runtime = worker::runtime()?;
+        let bound = Bound::new(settings)?;
+        let (endpoint, receive_buffer) = (bound.endpoint.clone(), bound.receive_buffer);
         let listener = {
             let _context = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(Error::io("watch the server's socket"))?
+            bound.watched()?
         };
-        let Settings { mode, read_rate, pause, .. } = *settings;
-        let shared = Arc::new(Shared { mode, read_rate, pause, ..Shared::default() });
-        let (running, stopped) = oneshot::channel();
-        let thread = spawn(runtime, listener, stopped, Arc::clone(&shared))?;
-        Ok(Self { address, receive_buffer, shared, running: Some(running), thread: Some(thread) })
+        let Settings { mode, read_rate, pause, limits, .. } = *settings;
+        let faults = settings.faults.clone();
+        let inbox = settings.recording.map(|recording| Arc::new(Inbox::new(recording)));
+        let shared = Arc::new(Shared { mode, read_rate, pause, faults, limits, inbox, ..Shared::default() });
+        let serving = Arc::clone(&shared);
+        let worker =
+            Worker::start("fanin-server", runtime, move || async move { accept::run(listener, &serving).await })?;
+        Ok(Self { endpoint, receive_buffer, shared, worker })
     }
 
-    /// Where the server listens; with the port that was found, if any was asked for.
+    /// The address that the server listens on, with the port that was found, if any was asked for. A server on a Unix
+    /// socket has none, which is written as port 0 of no interface: see [`endpoint`](Self::endpoint).
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        match self.endpoint {
+            Endpoint::Tcp(address) => address,
+            Endpoint::Unix(_) => SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        }
+    }
+
+    /// Where the server listens, whatever it is.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// The size of a new connection's receive buffer, as the system granted it. Unless a size was asked for, the system
@@ -101,6 +132,12 @@ impl Server {
         self.shared.expected.add(ledger)
     }
 
+    /// The messages that arrived, if the server was asked to tell them apart. It outlives the server.
+    #[must_use]
+    pub fn inbox(&self) -> Option<Arc<Inbox>> {
+        self.shared.inbox.clone()
+    }
+
     /// What was done until now.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -113,63 +150,16 @@ impl Server {
     /// # Errors
     /// [`Error::Panicked`] if the server's thread did, which is a bug.
     pub fn stop(mut self) -> Result<Report> {
-        self.join().map_err(|payload| Error::panicked("server", &*payload))?;
+        self.worker.stop().map_err(|payload| Error::panicked("server", &*payload))?;
         Ok(self.report())
-    }
-
-    fn join(&mut self) -> thread::Result<()> {
-        drop(self.running.take());
-        self.thread.take().map_or(Ok(()), JoinHandle::join)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // A panic was printed by its own thread; nobody is left here to be told of it.
-        let _ = self.join();
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("address", &self.address)
+            .field("endpoint", &self.endpoint)
             .field("mode", &self.shared.mode)
             .finish_non_exhaustive()
     }
-}
-
-/// Resolves the host and listens on the first of its addresses that can be listened on.
-fn listen(settings: &Settings) -> Result<TcpListener> {
-    let fail = |doing| move |source| Error::Address { doing, address: settings.address(), source };
-    let addresses: Vec<_> =
-        (settings.host.as_str(), settings.port).to_socket_addrs().map_err(fail("resolve"))?.collect();
-    let listener = TcpListener::bind(&addresses[..]).map_err(fail("listen on"))?;
-    listener.set_nonblocking(true).map_err(fail("listen on"))?;
-    if let Some(size) = settings.receive_buffer {
-        // Connections take it over from their listener, early enough for the window that they offer.
-        SockRef::from(&listener).set_recv_buffer_size(size).map_err(Error::io("set a buffer's size"))?;
-    }
-    Ok(listener)
-}
-
-/// Runs the server on a thread of its own, until `stopped` resolves.
-fn spawn(
-    runtime: Runtime,
-    listener: tokio::net::TcpListener,
-    stopped: oneshot::Receiver<Infallible>,
-    shared: Arc<Shared>,
-) -> Result<JoinHandle<()>> {
-    let serve = move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = stopped => {}
-                () = accept::run(listener, &shared) => {}
-            }
-        });
-        // The runtime is dropped here, and with it every connection's task, socket and buffer.
-        drop(runtime);
-    };
-    let thread = thread::Builder::new().name("fanin-server".to_owned());
-    thread.spawn(serve).map_err(|source: io::Error| Error::Io { doing: "start the server's thread", source })
 }

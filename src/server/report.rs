@@ -16,6 +16,12 @@ pub struct Report {
     pub failed: u64,
     /// Times that a connection could not be accepted, for example for want of file descriptors. It is tried again.
     pub refused: u64,
+    /// Connections that were turned away at once: by the fault, or because there were too many.
+    pub turned_away: u64,
+    /// Connections that were ended because they went beyond a limit.
+    pub expelled: u64,
+    /// Times that something was done wrong on purpose.
+    pub faults: u64,
     /// Bytes read, of all connections.
     pub bytes_received: u64,
     /// Bytes written back, of all connections.
@@ -46,6 +52,9 @@ pub(super) struct Counters {
     pub(super) closed: Counter,
     pub(super) failed: Counter,
     pub(super) refused: Counter,
+    pub(super) turned_away: Counter,
+    pub(super) expelled: Counter,
+    pub(super) faults: Counter,
     pub(super) received: Counter,
     pub(super) echoed: Counter,
     pub(super) reads: Counter,
@@ -61,6 +70,9 @@ impl Counters {
             open: opened.saturating_sub(closed),
             failed: self.failed.get(),
             refused: self.refused.get(),
+            turned_away: self.turned_away.get(),
+            expelled: self.expelled.get(),
+            faults: self.faults.get(),
             bytes_received: self.received.get(),
             bytes_echoed: self.echoed.get(),
             reads: self.reads.get(),

@@ -1,13 +1,16 @@
 //! What a server is asked to do.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::{Faults, Recording};
 use crate::error::Error;
 
 /// What a server does with the bytes it has read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// Write them back, as the article's server does.
     Echo,
@@ -57,12 +60,29 @@ pub struct Settings {
     pub host: String,
     /// The port; 0 for any that is free.
     pub port: u16,
+    /// Listen on a Unix socket at this path instead of an address.
+    pub path: Option<PathBuf>,
     /// The most bytes that are read from a connection in a second; `None` for as many as come.
     pub read_rate: Option<u64>,
     /// The size asked for a connection's receive buffer, in bytes; `None` for the system's choice, which grows.
     pub receive_buffer: Option<usize>,
     /// When each connection is left unread for a while.
     pub pause: Option<Pause>,
+    /// What is wrong with the connections.
+    pub faults: Faults,
+    /// What is not let happen.
+    pub limits: Limits,
+    /// How messages are told apart and kept; `None` for a stream of bytes.
+    pub recording: Option<Recording>,
+}
+
+/// What a server bears with. By default all there is: the lab knows its clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections at once; who comes then is turned away.
+    pub max_connections: Option<u64>,
+    /// How long a connection may bring nothing, or not take its echo, before it is reset.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A time in which a connection is not read, once. The bytes that come meanwhile wait in the kernel, or at the client.
@@ -76,6 +96,7 @@ pub struct Pause {
 
 /// When a pause begins: before the first read for which this holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PauseAt {
     /// So many bytes were read.
     Bytes(u64),
@@ -87,7 +108,18 @@ impl Settings {
     /// Any free port on this machine's own interface, which nobody else can reach.
     #[must_use]
     pub fn local(mode: Mode) -> Self {
-        Self { mode, host: "127.0.0.1".to_owned(), port: 0, read_rate: None, receive_buffer: None, pause: None }
+        Self {
+            mode,
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            path: None,
+            read_rate: None,
+            receive_buffer: None,
+            pause: None,
+            faults: Faults::default(),
+            limits: Limits::default(),
+            recording: None,
+        }
     }
 
     /// The address as `host:port`, an IPv6 host in brackets.

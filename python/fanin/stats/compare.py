@@ -11,7 +11,7 @@ from ..table import Table
 from . import intervals
 from .checks import remarks
 from .noise import Checkup, known_noise
-from .pairs import Cells, Key, Point, Rows, lower_is_better
+from .pairs import Cells, Key, Point, Rows, independent, lower_is_better
 from .verdicts import DECIDED, EQUIVALENCE, verdict
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Comparison(Table):
     | column | what it holds |
     | --- | --- |
     | `strategy` | what is compared |
-    | `pairs` | how many rounds both ran in, on the same host |
+    | `pairs` | how many rounds both ran in, on the same host; or how many fresh processes, where those take turns |
     | `ratio`, `low`, `high` | how many times as fast: the geometric mean and its interval; None where unknown |
     | `verdict` | `faster`, `slower`, `equivalent`, `not worse`, `undecided`; `not delivered` where there is no speed |
 
@@ -53,10 +53,16 @@ class Comparison(Table):
     noise: float | None = None
     notes: tuple[str, ...] = ()
 
-    def plot(self, *, x: str = "producers", ax: Axes | None = None) -> Axes:
-        """The ratios over `x`, with their intervals; what is not decided is hollow. Needs `fanin[plot]`."""
-        from .. import plot_ratio
+    def plot(self, *, x: str = "producers", ax: Axes | None = None) -> Axes | tuple[Axes, ...]:
+        """The ratios over `x`, with their intervals; what is not decided is hollow. Needs `fanin[plot]`.
 
+        Where more varies than `x`, there is a panel for each point of the rest, and what is returned is a tuple.
+        """
+        from .. import plot_panels, plot_ratio
+
+        axes = self.columns[: self.columns.index("strategy")] if self.rows else ()
+        if ax is None and x in axes and plot_panels.several(axes, self.to_dicts(), x):
+            return plot_ratio.panels(self, x=x)
         return plot_ratio.draw(self, x=x, ax=ax)
 
     def to_json(self) -> dict[str, Any]:
@@ -109,6 +115,7 @@ def compare(
     alone = [] if others else [f"{over} is the only strategy: there is nothing to compare"]
     notes = (
         *alone,
+        *_fresh(cells),
         *_failures(cells),
         *_unpaired(rows, over),
         *_chance(rows, covered),
@@ -137,7 +144,7 @@ def compare_sweeps(
     sign = 1 if lower_is_better(metric) else -1
     rows = []
     for key in now.logs.keys() | now.failed.keys():
-        mine, theirs = (list(cells.logs.get(key, {}).values()) for cells in (now, then))
+        mine, theirs = (independent(cells.logs.get(key, {})) for cells in (now, then))
         if key not in then.logs and key not in then.failed:
             continue
         change = intervals.of_difference([-sign * v for v in mine], [-sign * v for v in theirs], covered).exp()
@@ -188,6 +195,11 @@ def _table(
 
 def _failures(cells: Cells) -> list[str]:
     return [f"{cells.label(key)}: {why}; not compared" for key, why in cells.failed.items()]
+
+
+def _fresh(cells: Cells) -> list[str]:
+    processes = {visit[0] for logs in cells.logs.values() for visit in logs} - {None}
+    return [f"intervals rest on fresh processes, {len(processes)} of them, and not on rounds"] if processes else []
 
 
 def _unpaired(rows: Sequence[dict[str, Any]], over: str) -> list[str]:

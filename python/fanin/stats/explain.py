@@ -20,7 +20,7 @@ from . import intervals
 from .causes import Order, Step, needed, orders, stand_in
 from .compare import LEVEL, METRIC, Noise, checked
 from .noise import Checkup, known_noise
-from .pairs import Cells, Key, Point, Rows, Visit, lower_is_better
+from .pairs import Cells, Key, Point, Rows, Visit, independent, lower_is_better
 from .verdicts import EQUIVALENCE, verdict
 from .words import sentences
 
@@ -53,6 +53,8 @@ class Explanation(Table):
     Attributes:
         strategy: Where the way ends.
         over: Where it begins.
+        metric: The column whose values are compared.
+        level: How often an interval covers the truth.
         orders: The strategies on each order's way.
         names: Each cause in words.
         overall: The same over all points together, where there are several.
@@ -155,7 +157,7 @@ class _Say:
     seed: int
 
     def row(self, cause: str, logs: dict[Visit, float]) -> dict[str, Any]:
-        found = intervals.of_mean(logs.values(), self.level, self.seed).exp()
+        found = intervals.of_mean(independent(logs), self.level, self.seed).exp()
         word = verdict(found, self.equivalence, self.noise(found.size) if self.noise else 1.0)
         ratio = {"ratio": found.middle, "low": found.low, "high": found.high}
         return {"cause": cause, "rounds": found.size} | ratio | {"verdict": word}
@@ -247,8 +249,11 @@ def _interacts(cells: Cells, point: Point, steps: Sequence[Step], say: _Say) -> 
     level = 1 - (1 - say.level) / len(pairs)
     for one, other in pairs:
         visits = _visits(cells, point, (one.before, one.after, other.before, other.after))
-        apart = [_gain(cells, point, one, visit) - _gain(cells, point, other, visit) for visit in visits]
-        if verdict(intervals.of_mean(apart, level, say.seed).exp(), say.equivalence) in ("faster", "slower"):
+        apart = {visit: _gain(cells, point, one, visit) - _gain(cells, point, other, visit) for visit in visits}
+        if verdict(intervals.of_mean(independent(apart), level, say.seed).exp(), say.equivalence) in (
+            "faster",
+            "slower",
+        ):
             return True
     return False
 

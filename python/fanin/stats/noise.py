@@ -157,7 +157,7 @@ def _apart(interval: intervals.Interval) -> bool:
 
 
 def _one_run() -> float:
-    from ..runs import run
+    from ..running import run
 
     time = run(**ARM, min_seconds=SECONDS).require_delivery().nanoseconds_per_message  # type: ignore[arg-type]
     assert time is not None

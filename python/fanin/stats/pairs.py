@@ -7,15 +7,15 @@ A cell with a run that did not deliver has no speed at all, and is named instead
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log
+from math import fsum, isfinite, log
 from typing import Any, NamedTuple, Protocol
 
 from .. import cells
 from .._check import refuse
 
-__all__ = ["Cells", "Key", "Point", "Rows", "Visit", "lower_is_better", "order"]
+__all__ = ["Cells", "Key", "Point", "Rows", "Visit", "independent", "lower_is_better", "order"]
 
 Point = tuple[Any, ...]
 Visit = tuple[Hashable, ...]
@@ -50,7 +50,7 @@ class Cells:
     Attributes:
         metric: The column it is about.
         axes: The names of a point's parts: every axis but the strategy, and the host where rows say it.
-        logs: For each cell that delivered, in the order of the plan: the metric's logarithm by (host, seed, round, …).
+        logs: For each cell that delivered, in the order of the plan: the metric's logarithm by (process, seed, …).
         failed: The cells that did not, each with what was wrong.
         strategies: Every strategy that ran, in the order of the plan.
         points: Every point, numbers by size.
@@ -92,10 +92,13 @@ class Cells:
         return {name: value for name, value in zip(self.axes, point, strict=True) if name in self.varying}
 
     def pairs(self, point: Point, strategy: str, over: str) -> list[float]:
-        """By how much the strategy was better in each visit that both made: logarithms of ratios, above 0 is better."""
+        """By how much the strategy was better in each visit that both made: logarithms of ratios, above 0 is better.
+
+        Where rounds are spread over fresh processes, one a process: the mean of its visits.
+        """
         mine, theirs = self.logs.get(Key(point, strategy), {}), self.logs.get(Key(point, over), {})
         sign = 1 if lower_is_better(self.metric) else -1
-        return [sign * (theirs[visit] - value) for visit, value in mine.items() if visit in theirs]
+        return independent({visit: sign * (theirs[visit] - value) for visit, value in mine.items() if visit in theirs})
 
     def label(self, key: Key) -> str:
         """A cell in words.
@@ -105,6 +108,20 @@ class Cells:
         """
         where = ", ".join(f"{name}={value}" for name, value in self.named(key.point).items())
         return f"{key.strategy} at {where}" if where else key.strategy
+
+
+def independent(by_visit: Mapping[Visit, float]) -> list[float]:
+    """What an interval may rest on: a value a visit, or where there are fresh processes a mean a process.
+
+    Rounds of one process share what was drawn when it started, so only the processes are independent.
+
+    >>> independent({(0, 7, 0): 1.0, (0, 7, 1): 3.0, (1, 7, 2): 5.0}), independent({(None, 7, 0): 1.0})
+    ([2.0, 5.0], [1.0])
+    """
+    processes: dict[Hashable, list[float]] = {}
+    for visit, value in by_visit.items():
+        processes.setdefault(visit if visit[0] is None else visit[0], []).append(value)
+    return [fsum(values) / len(values) for values in processes.values()]
 
 
 def lower_is_better(metric: str) -> bool:
@@ -149,8 +166,10 @@ def _failed(keys: Sequence[Key], status: Sequence[str]) -> dict[Key, str]:
 
 
 def _visits(sweep: Rows, keys: Sequence[Key]) -> list[Visit]:
-    """What names a visit: the round, its seed, and which one it is where sweeps with the same were put together."""
-    parts = [sweep.column(name) for name in ("seed", "round") if name in sweep.columns]
+    """What names a visit: its process, its seed and round, and which one it is where sweeps with the same were put
+    together."""
+    process = sweep.column("process") if "process" in sweep.columns else (None,) * len(sweep)
+    parts = [process, *(sweep.column(name) for name in ("seed", "round") if name in sweep.columns)]
     seen: Counter[Hashable] = Counter()
     visits: list[Visit] = []
     for key, visit in zip(keys, zip(*parts, strict=True), strict=True):

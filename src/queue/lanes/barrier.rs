@@ -14,7 +14,7 @@
 
 use std::sync::OnceLock;
 
-use super::super::sync::{Ordering, fence};
+use super::super::sync::{MODELLED, Ordering, fence};
 
 /// How the two sides are kept apart; the same for all queues of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +29,14 @@ impl Barrier {
     /// The best that the system has.
     pub(super) fn best() -> Self {
         static BEST: OnceLock<Barrier> = OnceLock::new();
-        *BEST.get_or_init(|| if cfg!(not(fanin_loom)) && register() { Self::Asymmetric } else { Self::Fenced })
+        *BEST.get_or_init(|| if !MODELLED && register() { Self::Asymmetric } else { Self::Fenced })
     }
 
     /// The producer's side.
     #[inline]
     pub(super) fn light(self) {
         match self {
+            // SeqCst, for the compiler alone: pairs with the system call in `heavy`.
             Self::Asymmetric => std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst),
             // SeqCst: pairs with the fence in `heavy`.
             Self::Fenced => fence(Ordering::SeqCst),
@@ -52,7 +53,7 @@ impl Barrier {
     }
 }
 
-#[cfg(all(target_os = "linux", not(fanin_loom)))]
+#[cfg(all(target_os = "linux", not(any(fanin_loom, fanin_shuttle))))]
 mod system {
     use nix::libc::{
         MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, SYS_membarrier, c_int, syscall,
@@ -74,7 +75,7 @@ mod system {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(fanin_loom))))]
+#[cfg(any(not(target_os = "linux"), fanin_loom, fanin_shuttle))]
 mod system {
     pub(super) fn register() -> bool {
         false

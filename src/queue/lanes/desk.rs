@@ -6,14 +6,14 @@
 use std::task::Waker;
 
 use super::super::room::{Capacity, Room};
-use super::super::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, lock};
+use super::super::sync::{Arc, AtomicBool, MODELLED, Mutex, MutexGuard, Ordering, lock};
 use super::barrier::Barrier;
 use super::chain::Segment;
 use super::lane::Lane;
 use super::pool::Pool;
 
 /// A capacity below this is exact, and who waits for room is served message by message.
-pub(super) const EXACT: usize = if cfg!(fanin_loom) { 2 } else { 4096 };
+pub(super) const EXACT: usize = if MODELLED { 2 } else { 4096 };
 
 /// On a cache line, and on the one fetched with it, by itself.
 #[derive(Debug)]

@@ -39,7 +39,7 @@ impl Lane {
 
     /// Parks the lane. The consumer looks once more after a barrier before it relies on being rung for.
     pub(super) fn park(&self) {
-        // A swap, so that it has its place between the two sides' swaps in `unpark`. It is ordered before the look that
+        // A swap (AcqRel), so that it has its place between the two sides' swaps in `unpark`. It is ordered before the look that
         // follows by `Barrier::heavy`, which pairs with the `Barrier::light` between the producer's tail and its load in
         // `is_parked`.
         self.parked.0.swap(true, Ordering::AcqRel);
@@ -71,7 +71,7 @@ impl Lane {
         Count { bytes: load(&self.taken_bytes), messages: load(&self.taken_messages) }
     }
 
-    /// Notes what the consumer has taken, in all.
+    /// Notes what the consumer has taken, in all. Relaxed: see the fields, of which `load` is the other side.
     pub(super) fn set_taken(&self, taken: Count) {
         self.taken_bytes.store(taken.bytes as u64, Ordering::Relaxed);
         self.taken_messages.store(taken.messages as u64, Ordering::Relaxed);
@@ -88,6 +88,7 @@ impl Lane {
     }
 }
 
+// Relaxed: see the fields.
 #[allow(clippy::cast_possible_truncation)] // it was a usize
 fn load(count: &AtomicU64) -> usize {
     count.load(Ordering::Relaxed) as usize

@@ -1,10 +1,10 @@
 //! Segments that are free, kept for the next lane that needs one of their size.
 
-use super::super::sync::Arc;
+use super::super::sync::{Arc, MODELLED};
 use super::chain::{LARGEST, Segment};
 
 /// The smallest segment that is kept.
-const SMALLEST: usize = if cfg!(fanin_loom) { 4 } else { 256 };
+const SMALLEST: usize = if MODELLED { 4 } else { 256 };
 
 /// The most bytes that are kept; what comes on top is given back to the system.
 const MOST: usize = 1024 * 1024;

@@ -4,12 +4,12 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
 use super::super::Receiver;
-use super::super::sync::Arc;
+use super::super::sync::{Arc, MODELLED};
 use super::batch::LanesBatch;
 use super::desk::Shared;
 
 /// Lanes that had nothing are looked at again with every drain while they are no more than this, or than half of all.
-const IDLE: usize = if cfg!(fanin_loom) { 0 } else { 16 };
+const IDLE: usize = if MODELLED { 0 } else { 16 };
 
 /// The consumer.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use super::super::room::{Capacity, Ticket};
-use super::super::sync::{Arc, MutexGuard};
+use super::super::sync::{Arc, MODELLED, MutexGuard};
 use super::super::{Sender, wake};
 use super::chain::{LARGEST, Segment, Writer, chain};
 use super::desk::{Desk, Shared};
@@ -24,10 +24,10 @@ use super::lane::{Lane, units};
 use crate::error::SendError;
 
 /// The first segment of a lane.
-const FIRST: usize = if cfg!(fanin_loom) { 4 } else { 256 };
+const FIRST: usize = if MODELLED { 4 } else { 256 };
 
 /// Later ones are not smaller, unless there are very many lanes.
-const SMALLEST: usize = if cfg!(fanin_loom) { 4 } else { 16 * 1024 };
+const SMALLEST: usize = if MODELLED { 4 } else { 16 * 1024 };
 
 /// What all lanes together may hold in segments that are not full: more lanes have smaller segments.
 const HOLD: usize = 8 * 1024 * 1024;

@@ -58,7 +58,7 @@ impl Queue for Logbuf {
         let (producer, consumer) = mpsc::new(ring_for(shape));
         let longest = consumer.capacity() / 2 - HEADER;
         let shared = Arc::new(Shared { longest, size: shape.size, open: AtomicBool::new(true), ..Shared::default() });
-        // The first sender.
+        // The first sender. Relaxed: nobody else has it yet.
         shared.senders.store(1, Ordering::Relaxed);
         let sender = LogbufSender { producer, shared: Arc::clone(&shared) };
         (sender, LogbufReceiver { consumer, shared, batch: Arena::new(shape.size), backlog: 0 })
@@ -78,6 +78,7 @@ struct Shared {
     longest: usize,
     senders: AtomicUsize,
     /// Looked at by every send; a send that falls beside the closing may still be taken, and is lost.
+    /// Relaxed: nothing is read on the strength of it.
     open: AtomicBool,
     bell: Bell,
     line: Line,
@@ -165,7 +166,8 @@ pub struct LogbufReceiver {
 
 impl LogbufReceiver {
     fn look(&mut self) -> Poll<bool> {
-        // The end is read before the look, so that what the last sender committed is found by it.
+        // The end is read before the look, so that what the last sender committed is found by it. Acquire: the partner is in
+        // the senders' drop. Relaxed: only the consumer closes.
         let gone = self.shared.senders.load(Ordering::Acquire) == 0;
         let ended = gone || !self.shared.open.load(Ordering::Relaxed);
         let mut taken = 0;

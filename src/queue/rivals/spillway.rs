@@ -64,6 +64,7 @@ impl<C: Carrier> Queue for Channel<C> {
 #[derive(Debug)]
 pub struct SpillwaySender<C> {
     sender: spillway::Sender<C>,
+    /// Relaxed: nothing is read on the strength of it.
     closed: Arc<AtomicBool>,
 }
 
@@ -98,6 +99,7 @@ impl<C: Carrier> Sender for SpillwaySender<C> {
 pub struct SpillwayReceiver<C> {
     /// `None` once it is closed.
     receiver: Option<spillway::Receiver<C>>,
+    /// Relaxed: nothing is read on the strength of it.
     closed: Arc<AtomicBool>,
     batch: Pieces<C>,
     /// What stood in the channel when it was closed.

@@ -3,6 +3,8 @@
 //! TCP keeps bytes in order and knows no records, so a read ends anywhere. Records that lie whole in a read are checked
 //! where they lie; only one that is split between reads is copied together.
 
+use super::verdict::Finding;
+
 /// The beginning of a record whose end has not come yet.
 #[derive(Debug)]
 pub(super) struct Carry {
@@ -25,9 +27,10 @@ impl Carry {
         self.partial.extend_from_slice(rest);
     }
 
-    /// How many bytes have come of a record that is not whole.
-    pub(super) fn rest(&self) -> usize {
-        self.partial.len()
+    /// What the stream's end cuts off: a record that is not whole.
+    pub(super) fn cut_off(&self) -> Option<Finding> {
+        let bytes = self.partial.len();
+        (bytes > 0).then_some(Finding::Cut { bytes, size: self.size })
     }
 
     /// Completes the record that was begun, if `bytes` suffice, and returns what is left of them.

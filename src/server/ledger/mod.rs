@@ -16,6 +16,9 @@
 //! records is known. It stands in for `tagged` and `shuffle`, whose small records cannot tell what was dropped. Order is
 //! still proved by `exact`, and by `tagged` while all of a producer's messages fit into half a window.
 //!
+//! Messages that differ in size are [`Frames`]: their heads say producer and sequence, and lengths and bodies are known
+//! beforehand, so the proof is `exact`. Only where a head was changed nothing after it can be read.
+//!
 //! No level looks at the order across producers, which no queue owes.
 //!
 //! # How the counts are to be read
@@ -38,6 +41,7 @@
 
 mod carry;
 mod count;
+mod frames;
 mod gaps;
 pub mod latency;
 mod recording;
@@ -53,11 +57,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::message::{Layout, Proof};
+use crate::message::{Frames, Layout, Proof};
 use crate::usage::Usage;
 
 use carry::Carry;
 use count::Count;
+use frames::Framed;
 pub use latency::Latencies;
 use latency::{Arrival, Latency};
 use recording::Recording;
@@ -118,12 +123,20 @@ impl Ledger {
         }
     }
 
+    /// A ledger for producers that send `messages` frames each, which are checked as they arrive.
+    #[must_use]
+    pub fn framed(frames: Arc<Frames>, messages: u64) -> Self {
+        let (layout, expected) = (frames.layout(), frames.bytes(messages));
+        let checker = Checker::Frames(Framed::new(frames), Sequences::new(layout, messages));
+        Self { progress: Progress { expected, ..Progress::default() }, checker, ..Self::online(layout, messages) }
+    }
+
     /// The same for producers some of whose messages are dropped on purpose: gaps are counted as `lost`, but are no fault
     /// by themselves. [`Verdict::is_accounted`] says whether they come to what was dropped. Records that could be mistaken
     /// for one another ([`Layout::is_unmistakable`]) are only counted.
     #[must_use]
     pub fn with_gaps(mut self) -> Self {
-        if let Checker::Sequences(_, sequences) = &mut self.checker
+        if let Checker::Sequences(_, sequences) | Checker::Frames(_, sequences) = &mut self.checker
             && self.layout.is_unmistakable(self.messages)
         {
             sequences.allow_gaps();
@@ -230,6 +243,8 @@ impl Progress {
 enum Checker {
     /// Records that say who sent them, cut out of the stream.
     Sequences(Carry, Sequences),
+    /// Records that also say how long they are.
+    Frames(Framed, Sequences),
     /// Single bytes, which need no cutting.
     Shuffle(Box<Shuffle>),
     /// Records of which only the number is known.
@@ -250,6 +265,9 @@ impl Checker {
     fn check(&mut self, bytes: &[u8]) {
         match self {
             Self::Sequences(carry, sequences) => carry.cut(bytes, |records| sequences.arrived(records)),
+            Self::Frames(framed, sequences) => framed.cut(bytes, |stamp, length| {
+                sequences.stamped(stamp, length);
+            }),
             Self::Shuffle(shuffle) => shuffle.arrived(bytes),
             Self::Count(count) => count.arrived(bytes),
         }
@@ -257,15 +275,24 @@ impl Checker {
 
     /// The same; how long each message took is recorded, where it says which it is.
     fn check_timed(&mut self, bytes: &[u8], arrival: &mut Arrival<'_>) {
-        let Self::Sequences(carry, sequences) = self else { return self.check(bytes) };
-        carry.cut(bytes, |records| {
-            sequences.arrived_before(records, |producer, sequence| arrival.arrived(producer, sequence));
-        });
+        let mut witness = |producer, sequence| arrival.arrived(producer, sequence);
+        match self {
+            Self::Sequences(carry, sequences) => {
+                carry.cut(bytes, |records| sequences.arrived_before(records, &mut witness));
+            }
+            Self::Frames(framed, sequences) => framed.cut(bytes, |stamp, length| {
+                if let Some((producer, sequence)) = sequences.stamped(stamp, length) {
+                    witness(producer, sequence);
+                }
+            }),
+            Self::Shuffle(_) | Self::Count(_) => self.check(bytes),
+        }
     }
 
     fn close(self) -> Findings {
         match self {
-            Self::Sequences(carry, sequences) => sequences.close(carry.rest()),
+            Self::Sequences(carry, sequences) => sequences.close(carry.cut_off()),
+            Self::Frames(framed, sequences) => sequences.close(framed.cut_off()),
             Self::Shuffle(shuffle) => shuffle.close(),
             Self::Count(count) => count.close(),
         }

@@ -84,6 +84,16 @@ impl Sequences {
         }
     }
 
+    /// Takes one record that was read by other means, `length` bytes of the stream; the message that it is, unless it
+    /// came late or again.
+    #[inline]
+    pub(super) fn stamped(&mut self, stamp: Stamp, length: usize) -> Option<(u32, u64)> {
+        let is_next = is_next(&mut self.next, self.mask, self.messages, stamp);
+        let found = if is_next { self.passed(stamp) } else { self.place(stamp, self.byte) };
+        self.byte += length as u64;
+        found
+    }
+
     /// One record after the other; `read` is the layout's way to read one. Where a record begins is only worked out when
     /// it has to be quoted.
     #[inline]
@@ -107,7 +117,13 @@ impl Sequences {
     #[cold]
     fn examine(&mut self, record: &[u8], byte: u64) -> Option<(u32, u64)> {
         // Read again: were the stamp handed over, every good one would have to go through memory.
-        let Stamp::Known { producer, sequence } = self.layout.read(record) else {
+        self.place(self.layout.read(record), byte)
+    }
+
+    /// Finds out what a stamp is that is not the next of its producer.
+    #[cold]
+    fn place(&mut self, stamp: Stamp, byte: u64) -> Option<(u32, u64)> {
+        let Stamp::Known { producer, sequence } = stamp else {
             self.corrupted(byte, Finding::Foreign);
             return None;
         };
@@ -161,10 +177,10 @@ impl Sequences {
         self.findings.quote(byte, finding);
     }
 
-    /// Ends the stream, `rest` bytes after the last whole record: what has not come is lost.
-    pub(super) fn close(mut self, rest: usize) -> Findings {
-        if rest > 0 {
-            self.corrupted(self.byte, Finding::Cut { bytes: rest, size: self.layout.size() });
+    /// Ends the stream, with what that cuts off: what has not come is lost.
+    pub(super) fn close(mut self, cut: Option<Finding>) -> Findings {
+        if let Some(cut) = cut {
+            self.corrupted(self.byte, cut);
         }
         let messages = self.messages;
         let mut tails = 0_u64;

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod frames;
 mod gaps;
+mod hostile;
 mod oracle;
 mod planted;
 mod shuffle;

@@ -1,0 +1,106 @@
+"""Callbacks of a sink, on a plain Python thread: no lock of ours is held, and the actor does not wait for them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import _native
+
+__all__ = ["Dropped", "Reconnected", "tell"]
+
+Callbacks = Mapping[str, Callable[[Any], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What `on_drop` is told: how much was dropped since it was told last.
+
+    Attributes:
+        messages: How many messages.
+        bytes: How many bytes they had, without framing.
+
+    Example:
+        >>> import fanin
+        >>> told = []
+        >>> with fanin.Server(read_rate=100_000) as server:
+        ...     sink = fanin.Sink(server.url, capacity=2000, on_full="drop_newest", on_drop=told.append)
+        ...     with sink:
+        ...         _ = sink.send_many(bytes(1000) for _ in range(20_000))
+        ...         dropped = sink.delivery.dropped
+        >>> sum(drop.messages for drop in told) == dropped > 0
+        True
+    """
+
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """What `on_reconnect` is told.
+
+    Attributes:
+        attempts: How many attempts it took.
+        in_doubt: Messages that are in doubt from all connections before, and are not sent again.
+        in_doubt_bytes: Their bytes.
+
+    Example:
+        >>> import fanin
+        >>> told = []
+        >>> with fanin.Server("echo") as server, fanin.Proxy(server, reset_after=10, faulty=1) as line:
+        ...     settings = {"framing": "lines", "confirm": "echo", "reconnect": "at_least_once"}
+        ...     with fanin.Sink(line.url, on_reconnect=told.append, **settings) as sink:
+        ...         sink.send(b"a line that is cut")
+        ...         _ = sink.flush(timeout=20)
+        >>> isinstance(told[0], fanin.Reconnected)
+        True
+    """
+
+    attempts: int
+    in_doubt: int
+    in_doubt_bytes: int
+
+
+def tell(events: _native.Events, callbacks: Callbacks) -> threading.Thread:
+    """Starts the thread. It ends when the sink has; it does not keep the sink alive, nor the interpreter."""
+    thread = threading.Thread(target=_run, args=(events, callbacks), name="fanin-told", daemon=True)
+    thread.start()
+    return thread
+
+
+def _run(events: _native.Events, callbacks: Callbacks) -> None:
+    while True:
+        for kind, *facts in events.next():
+            if kind == "ended":
+                return
+            callback = callbacks.get(kind)
+            if callback:
+                _call(callback, _event(kind, facts))
+
+
+def _event(kind: str, facts: list[Any]) -> object:
+    if kind == "dropped":
+        return Dropped(*facts)
+    if kind == "reconnected":
+        return Reconnected(*facts)
+    return facts[0]
+
+
+def _call(callback: Callable[[Any], object], event: object) -> None:
+    """What it raises goes where Python reports what ends a thread, and the next event is told all the same."""
+    try:
+        callback(event)
+    except BaseException as error:
+        facts = threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+        _report(facts)
+
+
+def _report(facts: threading.ExceptHookArgs) -> None:
+    try:
+        threading.excepthook(facts)
+    except BaseException:
+        sys.__excepthook__(*sys.exc_info())

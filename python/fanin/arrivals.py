@@ -1,0 +1,104 @@
+"""What arrived, held against what was sent: lost, doubled, reordered, and the first of each.
+
+A count proves a count. To show that each message came once, it takes the messages that were sent, or a function that
+reads from each message who sent it and as which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import _format
+
+__all__ = ["Arrivals", "counted"]
+
+MOST_PRODUCERS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What arrived, held against what was sent.
+
+    Attributes:
+        arrived: How many messages came.
+        expected: How many were to come; None if nobody said.
+        order: What order was asked for: `"per-producer"`, `"total"` or None.
+        proof: What this shows: `"count"`, or `"once"`: each message by itself.
+        lost: Messages that did not come.
+        doubled: Messages that came again.
+        reordered: Messages that came after a later one of their producer, or of all where `order` is `"total"`.
+        unexpected: Messages that nobody sent, as far as is known: cut, changed, or of another test.
+        examples: The first few of what went wrong, in words.
+        last_good: For each producer the sequence of its last message up to which all came, once and in order; None
+            where there is none.
+        cut: Connections that ended in the middle of a message.
+        malformed: Connections whose stream was not framed as it should be.
+    """
+
+    arrived: int
+    expected: int | None
+    order: str | None
+    proof: str
+    lost: int = 0
+    doubled: int = 0
+    reordered: int = 0
+    unexpected: int = 0
+    examples: tuple[str, ...] = ()
+    last_good: Mapping[Any, int | None] = field(default_factory=dict)
+    cut: int = 0
+    malformed: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        """Whether all that was asked for holds."""
+        disorder = self.reordered if self.order else 0
+        short = self.proof == "count" and self.expected is not None and self.arrived != self.expected
+        return not (short or self.lost or self.doubled or self.unexpected or disorder)
+
+    def __str__(self) -> str:
+        lines = [self._counted() if self.proof == "count" else self._judged()]
+        if self.cut or self.malformed:
+            broken = f"{_format.plural(self.cut, 'connection')} ended in the middle of a message"
+            lines.append(f"{broken}; {self.malformed:,} sent what is no message")
+        if self.examples:
+            lines.append("the first that went wrong:")
+            lines += [f"  {number}. {example}" for number, example in enumerate(self.examples, 1)]
+        if not self.delivered and self.last_good:
+            lines.append("the last good sequence of each producer:")
+            shown = list(self.last_good.items())[:MOST_PRODUCERS_SHOWN]
+            lines += [f"  {producer!r}: {'none' if last is None else last}" for producer, last in shown]
+            if len(self.last_good) > len(shown):
+                lines.append(f"  … and {len(self.last_good) - len(shown):,} more")
+        return "\n".join(lines)
+
+    def _counted(self) -> str:
+        if self.expected is not None and self.arrived != self.expected:
+            off = self.arrived - self.expected
+            kind = f"{off:,} too many" if off > 0 else f"{-off:,} too few"
+            return f"{self.arrived:,} of {_format.plural(self.expected, 'message')} arrived: {kind}"
+        return (
+            f"{_format.plural(self.arrived, 'message')} arrived. A count proves a count: not that each came once, nor "
+            "in which order. expected= or parse= show more"
+        )
+
+    def _judged(self) -> str:
+        kept = {"per-producer": ", each producer's in order", "total": ", in order", None: ""}[self.order]
+        if self.delivered:
+            return f"{_format.plural(self.arrived, 'message')} arrived, each once{kept}"
+        counts = {
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "reordered": self.reordered,
+            "unexpected": self.unexpected,
+        }
+        told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        of = "" if self.expected is None else f" of {self.expected:,}"
+        return f"{self.arrived:,}{of} messages arrived: {told}"
+
+
+def counted(arrived: int, expected: int, broken: tuple[int, int]) -> Arrivals:
+    """Only how many came."""
+    cut, malformed = broken
+    return Arrivals(arrived, expected, None, "count", cut=cut, malformed=malformed)

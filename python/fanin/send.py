@@ -1,0 +1,131 @@
+"""`fanin send`: standard input to a socket."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from . import _format, errors, progress
+
+if TYPE_CHECKING:
+    from .delivery import Delivery
+    from .sink import Sink
+
+__all__ = ["send"]
+
+OK, NOT_DELIVERED, INTERRUPTED = 0, 1, 130
+PIECE = 256 * 1024
+PERIOD = 0.5
+
+
+def send(
+    target: str,
+    settings: dict[str, Any],
+    timeout: float,
+    *,
+    progress: bool | None,
+    as_json: bool,
+    source: BinaryIO | None = None,
+) -> int:
+    """Sends all that comes, prints an account, and returns the exit code.
+
+    What was read when the connection is lost, or Ctrl-C comes, is in the account; what was not stays in the pipe.
+    """
+    from .sink import Sink
+
+    sink, began, trouble, code = Sink(target, **settings), time.monotonic(), "", OK
+    try:
+        sink.open()
+        with _line(sink, began, progress):
+            _pass_on(source or sys.stdin.buffer, sink, whole=settings["framing"] == "none")
+        delivery = sink.close(timeout)
+    except KeyboardInterrupt:
+        delivery, trouble, code = _ended(sink, timeout), "interrupted", INTERRUPTED
+    except (errors.Disconnected, errors.TimedOut) as error:
+        delivery, trouble, code = error.delivery or sink.delivery, str(error), NOT_DELIVERED
+        _ended(sink, 0.0)
+    except errors.MessageError as error:
+        delivery, trouble, code = _ended(sink, timeout), str(error), NOT_DELIVERED
+    if code == OK and delivery.in_doubt + delivery.unsent:
+        code = NOT_DELIVERED
+    _account(delivery, time.monotonic() - began, as_json=as_json)
+    if trouble:
+        print(f"fanin: error: {trouble}", file=sys.stderr)
+    return code
+
+
+def _pass_on(source: BinaryIO, sink: Sink, *, whole: bool) -> None:
+    """Takes what there is, so that a slow pipe is passed on as it comes.
+
+    Each line is a message, or each `whole` piece.
+    """
+    read: Any = getattr(source, "read1", source.read)
+    rest: list[bytes] = []
+    while piece := read(PIECE):
+        if whole:
+            sink.send(piece)
+            continue
+        head, newline, tail = piece.rpartition(b"\n")
+        if not newline:
+            rest.append(piece)
+            continue
+        lines = head.split(b"\n")
+        if rest:
+            lines[0] = b"".join(rest) + lines[0]
+        sink.send_many(lines)
+        rest = [tail] if tail else []
+    if rest:
+        sink.send(b"".join(rest))
+
+
+def _ended(sink: Sink, timeout: float) -> Delivery:
+    """Closes, whatever comes of it."""
+    try:
+        return sink.close(timeout)
+    except errors.FaninError:
+        return sink.delivery
+
+
+@contextmanager
+def _line(sink: Sink, began: float, show: bool | None) -> Iterator[None]:
+    """A line on stderr that is written over twice a second."""
+    if not progress.wanted(show):
+        yield
+        return
+    over = threading.Event()
+
+    def draw() -> None:
+        while not over.wait(PERIOD):
+            sys.stderr.write(f"\r{_now(sink.stats(), time.monotonic() - began):78}")
+            sys.stderr.flush()
+
+    thread = threading.Thread(target=draw, name="fanin-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        sys.stderr.write(f"\r{'':78}\r")
+
+
+def _now(stats: Any, seconds: float) -> str:
+    taken = stats.delivery
+    sent = taken.written + taken.acked
+    rate = _format.large(sent / seconds if seconds else None)
+    return f"{_format.plural(sent, 'message')} sent, {rate} a second, {taken.unsent:,} waiting"
+
+
+def _account(delivery: Delivery, seconds: float, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(delivery.as_dict() | {"seconds": round(seconds, 6)}), flush=True)
+        return
+    states = ("written", "acked", "in_doubt", "unsent", "dropped")
+    parts = [f"{getattr(delivery, name):,} {name.replace('_', ' ')}" for name in states if getattr(delivery, name)]
+    taken = f"{_format.plural(delivery.accepted, 'message')}, {_format.plural(delivery.accepted_bytes, 'byte')}"
+    print(f"{taken}, in {_format.seconds(seconds)}: {', '.join(parts) or 'nothing'}", flush=True)

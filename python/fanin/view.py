@@ -1,0 +1,281 @@
+"""A sweep or a sink as it goes on: throughput, queue fill, batch size, waiting and drops, several times a second.
+
+`live` returns at once, and a sweep goes on in a thread beside the caller. What it shows is read from a few counts that
+the actor raises at each drain; `benches/live_cost.py` says what that costs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+
+from . import _check
+from .plan import Plan
+from .watch import SinkWatch, Watch
+
+if TYPE_CHECKING:
+    import os
+
+    from .delivery import Delivery
+    from .sink import Sink
+    from .sweeps import Sweep
+
+__all__ = ["Live", "Moment", "live"]
+
+PERIOD = 0.2
+KEPT = 150  # moments: half a minute
+PATIENCE = 5.0
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a watched run did between two looks.
+
+    Attributes:
+        seconds: When, from the beginning.
+        messages_per_second: Messages that the actor took from the queue.
+        bytes_per_second: Bytes of these.
+        backlog_bytes: The most that stood in the queue at a drain.
+        capacity_bytes: The most that it holds; None for no bound.
+        batch_bytes: What a drain took, on average; None if there was none.
+        waiting_seconds: How long what stood in the queue at a drain, on average, takes at this rate: by Little's law,
+            no message waits longer on average. None where nothing moved.
+        dropped: Messages that were dropped so far.
+        dropped_per_second: And a second.
+    """
+
+    seconds: float
+    messages_per_second: float
+    bytes_per_second: float
+    backlog_bytes: int
+    capacity_bytes: int | None
+    batch_bytes: float | None
+    waiting_seconds: float | None
+    dropped: int
+    dropped_per_second: float
+
+
+class Live(Generic[Result]):
+    """A sweep or a sink that can be looked at while it goes on, and stopped.
+
+    A notebook shows it as a widget, with `fanin[live]`; elsewhere it prints as a few lines.
+
+    Example:
+        >>> import fanin
+        >>> view = fanin.live("swap/batch", producers=4, rounds=1, min_seconds=0.3)
+        >>> view.wait(60).delivered
+        True
+        >>> view.status, view.latest.dropped
+        ('done', 0)
+    """
+
+    def __init__(self, watch: Watch | SinkWatch, period: float = PERIOD) -> None:
+        self._watch, self._period = watch, period
+        self._ended = threading.Event()
+        self._heard: list[Callable[[Live[Result]], None]] = []
+        self._moments: deque[Moment] = deque(maxlen=KEPT)
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._status = "running"
+        self._begun = time.monotonic()
+        self._work = threading.Thread(target=self._carry_out, name="fanin-live", daemon=True)
+        self._look = threading.Thread(target=self._look_on, name="fanin-look", daemon=True)
+        self._work.start()
+        self._look.start()
+
+    @property
+    def status(self) -> str:
+        """`running`, `done`, `stopped`, or `failed`."""
+        return self._status
+
+    @property
+    def label(self) -> str:
+        """What is running."""
+        return self._watch.label
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many runs have ended, and how many there are."""
+        return self._watch.done, self._watch.total
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The last half minute, a `Moment` a look."""
+        return tuple(self._moments)
+
+    @property
+    def latest(self) -> Moment | None:
+        """The last of them; None before the first."""
+        return self._moments[-1] if self._moments else None
+
+    @property
+    def last_run(self) -> dict[str, Any] | None:
+        """The run that ended last, as a row of the sweep; None before the first has."""
+        from .rows import STORED
+
+        return None if self._watch.last is None else dict(zip(STORED, self._watch.last, strict=True))
+
+    def stop(self) -> None:
+        """Ends the run that is under way, and the sweep, of which what had ended is kept; or closes the sink.
+
+        A second call does nothing.
+        """
+        self._watch.stop()
+
+    def wait(self, timeout: float | None = None) -> Result:
+        """Waits for the end.
+
+        Args:
+            timeout: Seconds to wait; None is as long as it takes.
+
+        Returns:
+            The `Sweep`, with the runs that had ended if it was stopped; or the sink's last account, a `Delivery`.
+
+        Raises:
+            TimeoutError: It goes on still.
+            FaninError: It failed, with that.
+        """
+        # In slices, so that Ctrl-C is heard on every system.
+        deadline = None if timeout is None else time.monotonic() + _check.real("timeout", timeout, 1e9, "seconds")
+        while not self._ended.wait(0.05):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"it goes on still after {timeout:g} seconds; .stop() ends it")
+        if threading.current_thread() is not self._look:
+            self._look.join(PATIENCE)  # the last moment belongs to what one has waited for
+        if self._error is not None:
+            raise self._error
+        return cast("Result", self._result)
+
+    def rest(self, seconds: float) -> bool:
+        """Waits for so long, or until the end; whether that has come."""
+        return self._ended.wait(seconds)
+
+    def listen(self, heard: Callable[[Live[Result]], None]) -> None:
+        """Has a function called with this view at each look, from a thread, and once more at the end."""
+        self._heard.append(heard)
+        if self._ended.is_set():
+            heard(self)
+
+    def _carry_out(self) -> None:
+        try:
+            self._result, self._status = self._watch.carry_out()
+        except BaseException as error:
+            self._error, self._status = error, "failed"
+        finally:
+            self._ended.set()
+
+    def _look_on(self) -> None:
+        before, then = self._watch.counts(), time.monotonic()
+        while not self._ended.wait(self._period):
+            counts, now = self._watch.counts(), time.monotonic()
+            self._moments.append(self._moment(before, counts, now - then, now - self._begun))
+            before, then = counts, now
+            self._tell()
+        if not self._moments:
+            now = time.monotonic()
+            self._moments.append(self._moment(before, self._watch.counts(), now - then, now - self._begun))
+        self._tell()
+
+    def _moment(self, before: dict[str, int], counts: dict[str, int], span: float, at: float) -> Moment:
+        rates = {name: (counts[name] - before[name]) / span if span else 0.0 for name in counts}
+        drains = counts["drains"] - before["drains"]
+        stood = (counts["stood"] - before["stood"]) / drains if drains else 0.0
+        return Moment(
+            seconds=at,
+            messages_per_second=rates["messages"],
+            bytes_per_second=rates["bytes"],
+            backlog_bytes=counts["peak"],
+            capacity_bytes=self._watch.capacity(),
+            batch_bytes=(counts["bytes"] - before["bytes"]) / drains if drains else None,
+            waiting_seconds=stood / rates["bytes"] if rates["bytes"] else None,
+            dropped=counts["dropped"],
+            dropped_per_second=rates["dropped"],
+        )
+
+    def _tell(self) -> None:
+        for heard in tuple(self._heard):
+            heard(self)
+
+    def __repr__(self) -> str:
+        from .view_text import panel
+
+        return panel(self)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        from .errors import MissingExtra
+
+        try:
+            from .view_widget import widget
+        except MissingExtra as missing:
+            return {"text/plain": f"{self!r}\n({missing})"}
+        return widget(self)._repr_mimebundle_(**options)
+
+
+@overload
+def live(what: Sink) -> Live[Delivery]: ...
+
+
+@overload
+def live(
+    what: str | Sequence[str] | Plan, *, journal: str | os.PathLike[str] | None = None, **knobs: Any
+) -> Live[Sweep]: ...
+
+
+def live(
+    what: str | Sequence[str] | Plan | Sink, *, journal: str | os.PathLike[str] | None = None, **knobs: Any
+) -> Live[Any]:
+    """Shows a sweep or a sink as it goes on: throughput, queue fill, batch size, latency, drops, and a Stop button.
+
+    It returns at once. A sweep is begun, and goes on in a thread beside; `wait()` gives it when it is done. A sink is
+    the program's own, and is looked at until it is closed. In a notebook the view is a widget, with `fanin[live]`; in a
+    terminal see `fanin top`. Long cells show most: a burst of 0.05 seconds is over before one looks.
+
+    Args:
+        what: A `Plan`; or strategies, with what `Plan` takes; or a `Sink`, which Stop closes.
+        journal: As for `sweep`.
+        knobs: What `Plan` takes beside the strategies.
+
+    Returns:
+        A `Live`.
+
+    Raises:
+        PlanError: An argument is wrong; nothing was started.
+
+    Example:
+        >>> import fanin
+        >>> view = fanin.live(["mpsc/batch", "swap/batch"], producers=8, rounds=2, min_seconds=0.1)
+        >>> len(view.wait(60))
+        4
+        >>> with fanin.Server() as server, fanin.Sink(server.url, framing="lines") as sink:
+        ...     view = fanin.live(sink)
+        ...     sink.send(b"hello")
+        ...     view.stop()
+        ...     account = view.wait(60)
+        >>> account
+        <Delivery: 1 message accepted (5 bytes): 1 written>
+    """
+    if isinstance(what, (str, Plan)) or not isinstance(what, _sink_class()):
+        return Live(Watch(_plan(what, knobs), journal))
+    for name, value in {"journal": journal, **knobs}.items():
+        if value is not None:
+            raise _check.refuse(name, value, "a sink is the program's own: nothing can be set here")
+    return Live(SinkWatch(what))
+
+
+def _sink_class() -> type[Sink]:
+    from .sink import Sink
+
+    return Sink
+
+
+def _plan(what: Any, knobs: dict[str, Any]) -> Plan:
+    if not isinstance(what, Plan):
+        return Plan(what, **knobs)
+    if knobs:
+        raise _check.refuse(next(iter(knobs)), next(iter(knobs.values())), "a plan brings its own")
+    return what

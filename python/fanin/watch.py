@@ -1,0 +1,143 @@
+"""What the live view looks at: a sweep's progress, and the gauge of the run that is under way."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+
+from . import _native
+from .errors import FaninError, SweepInterrupted
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from .cells import Cell
+    from .delivery import Delivery
+    from .plan import Plan
+    from .rows import Row
+    from .sink import Sink
+    from .sweeps import Sweep
+
+__all__ = ["WATCHING", "SinkWatch", "Watch"]
+
+POLL = 0.05
+
+# The watch of the sweep that this thread carries out; None where nobody looks.
+WATCHING: ContextVar[Watch | None] = ContextVar("fanin.watching", default=None)
+
+
+class Watch(Progress):
+    """A progress bar without a bar: it remembers what it was told, and hands each run a gauge.
+
+    Attributes:
+        total: How many runs there are; 0 while that is not known.
+        done: How many have ended.
+        label: What is running.
+        cell: The cell that is running.
+        last: The row of the run that ended last.
+    """
+
+    def __init__(self, plan: Plan, journal: Any = None) -> None:
+        super().__init__(show=False)
+        self._plan, self._journal = plan, journal
+        self._gauge = _native.Gauge()
+        self.total = self.done = 0
+        self.label = "starting"
+        self.cell: Cell | None = None
+        self.last: Row | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, total: int, done: int = 0) -> None:
+        """Begins, with some runs done before."""
+        self.total, self.done = total, done
+
+    def now(self, label: str) -> None:
+        """Says what is running; a watch that was told to stop ends the sweep here too."""
+        self.label = label
+        if self._gauge.stopped:
+            raise KeyboardInterrupt
+
+    def step(self, found: Any = None) -> None:
+        """One more has ended, with this row."""
+        self.done += 1
+        self.last = found
+
+    def run(self, cell: Cell, knobs: dict[str, Any]) -> dict[str, Any]:
+        """Makes one run, under the gauge. One that is stopped ends as Ctrl-C ends it."""
+        self.cell = cell
+        try:
+            return _native.run(gauge=self._gauge, **knobs)
+        except FaninError:
+            if self._gauge.stopped:
+                raise KeyboardInterrupt from None
+            raise
+
+    def carry_out(self) -> tuple[Sweep, str]:
+        """Makes the sweep, and says how it ended."""
+        from .measure import measure
+
+        WATCHING.set(self)
+        try:
+            return measure(self._plan, journal=self._journal, progress=self), "done"
+        except SweepInterrupted as stop:
+            return stop.sweep, "stopped"
+
+    def counts(self) -> dict[str, int]:
+        """Messages, bytes, drains and drops so far, over all runs; what stood in the queue, summed over drains; and its
+        peak since this was asked before."""
+        return self._gauge.read()
+
+    def capacity(self) -> int | None:
+        """The most bytes that the queue of the running cell holds; None for no bound."""
+        cell = self.cell
+        if cell is None or cell.capacity is None:
+            return None
+        return cell.capacity * (cell.payload if cell.capacity_unit == "messages" else 1)
+
+    def stop(self) -> None:
+        """Ends the run that is under way, and the sweep."""
+        self._gauge.stop()
+
+
+class SinkWatch:
+    """The same of a sink that a program uses: it is carried out by others, and ends when it is closed."""
+
+    total = done = 0
+    last = None
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self._stop = sink, threading.Event()
+        self._drains = self._stood = 0
+        self.label = sink.target
+
+    def carry_out(self) -> tuple[Delivery, str]:
+        """Waits until the sink is closed, and closes it when told to stop."""
+        while not self._sink.closed:
+            if self._stop.wait(POLL):
+                return self._sink.close(), "stopped"
+        return self._sink.delivery, "done"
+
+    def counts(self) -> dict[str, int]:
+        """As `Watch.counts`: what was written or dropped so far, and what is held."""
+        stats = self._sink.stats()
+        account = stats.delivery
+        self._stood += stats.held_bytes * (stats.batches - self._drains)
+        self._drains = stats.batches
+        return {
+            "messages": account.accepted - account.unsent - account.dropped,
+            "bytes": account.accepted_bytes - account.unsent_bytes - account.dropped_bytes,
+            "drains": stats.batches,
+            "dropped": account.dropped,
+            "stood": self._stood,
+            "peak": stats.held_bytes,
+        }
+
+    def capacity(self) -> int | None:
+        """The most that it holds."""
+        return self._sink.stats().capacity_bytes
+
+    def stop(self) -> None:
+        """Has it closed: what it has taken is still written."""
+        self._stop.set()

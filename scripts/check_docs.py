@@ -1,0 +1,88 @@
+"""Is the built documentation whole, and does it keep to itself?
+
+python scripts/check_docs.py docs/_build/html
+
+Every link within it leads to a page and a place that are there; nothing is loaded from elsewhere; every public name has
+a place of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """What a page has and asks for."""
+
+    ids: set[str] = field(default_factory=set)
+    links: list[str] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Notes it."""
+        found = {name: value for name, value in attrs if value}
+        if "id" in found:
+            self.ids.add(str(found["id"]))
+        if tag == "a" and "href" in found:
+            self.links.append(str(found["href"]))
+        if tag in LOADS and LOADS[tag] in found and found.get("rel") not in ("canonical", "next", "prev"):
+            self.loads.append(str(found[LOADS[tag]]))
+
+
+def read(path: Path) -> Page:
+    """A page's parts."""
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def problems(folder: Path, names: list[str]) -> list[str]:
+    """What is wrong, a line each."""
+    pages = {path.resolve(): read(path) for path in sorted(folder.rglob("*.html")) if "_static" not in path.parts}
+    found = [] if pages else [f"{folder}: no pages"]
+    for path, page in pages.items():
+        where = path.relative_to(folder.resolve())
+        found += [f"{where}: loads {load}" for load in page.loads if is_elsewhere(load)]
+        dead = [link for link in (*page.links, *page.loads) if not leads_somewhere(link, path, pages)]
+        found += [f"{where}: nothing at {link}" for link in dict.fromkeys(dead)]
+    ids = {name for page in pages.values() for name in page.ids}
+    return found + [f"no place for fanin.{name}" for name in names if f"fanin.{name}" not in ids]
+
+
+def is_elsewhere(link: str) -> bool:
+    """Whether it asks for another host."""
+    return bool(urlsplit(link).netloc)
+
+
+def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
+    """Whether a link within the documentation has an end; others are not followed."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return True
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if target not in pages:
+        return target.is_file()
+    return not parts.fragment or unquote(parts.fragment) in pages[target].ids
+
+
+def main(folder: str) -> int:
+    """Prints what is wrong; 1 if anything is."""
+    import fanin
+
+    found = problems(Path(folder), [name for name in fanin.__all__ if not name.startswith("__")])
+    print(*found, sep="\n" if found else "", end="\n" if found else "", file=sys.stderr)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,152 @@
+//! `send_many`: some hundred messages under one lock.
+
+use pyo3::buffer::PyBuffer;
+use pyo3::prelude::*;
+
+use super::data::Message;
+use super::outcome::refusal;
+use crate::error::{Error, SendError};
+use crate::python::fork::Owned;
+use crate::python::life::block_on;
+use crate::sink::{Full, Sink};
+
+/// Messages that are collected before they are handed over together.
+const MOST: usize = 512;
+
+/// Bytes of messages that are collected before they are handed over together.
+const LARGE: usize = 256 * 1024;
+
+/// A send of many, and how far it has come.
+pub(super) struct Many<'a> {
+    sink: &'a Sink,
+    deadline: Option<std::time::Instant>,
+    taken: usize,
+}
+
+impl<'a> Many<'a> {
+    pub(super) const fn new(sink: &'a Sink, deadline: Option<std::time::Instant>) -> Self {
+        Self { sink, deadline, taken: 0 }
+    }
+
+    /// Sends what an iterable yields. Its own code runs while nothing is locked; where it raises, what it yielded before
+    /// is sent.
+    pub(super) fn send_each(mut self, messages: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = messages.py();
+        let mut held = Vec::with_capacity(MOST.min(messages.len().unwrap_or(MOST)));
+        let mut bytes = 0;
+        for data in messages.try_iter()? {
+            match data.and_then(|data| Message::of(&data)) {
+                Ok(message) => {
+                    bytes += message.bytes(py).len();
+                    held.push(message);
+                }
+                Err(raised) => {
+                    self.send_held(py, &held)?;
+                    return Err(self.told(py, raised));
+                }
+            }
+            if held.len() >= MOST || bytes >= LARGE {
+                self.send_held(py, &held)?;
+                held.clear();
+                bytes = 0;
+            }
+        }
+        self.send_held(py, &held)?;
+        Ok(self.taken)
+    }
+
+    /// Sends the parts of one buffer that lie between neighbouring offsets.
+    pub(super) fn send_parts(mut self, data: &Bound<'_, PyAny>, offsets: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = data.py();
+        let whole = Message::of(data)?;
+        let bytes = whole.bytes(py);
+        let offsets = numbers(offsets)?;
+        check(&offsets, bytes.len())?;
+        for part in offsets.windows(2).collect::<Vec<_>>().chunks(MOST) {
+            let parts: Vec<_> = part.iter().map(|ends| &bytes[ends[0]..ends[1]]).collect();
+            self.send_all(py, &parts)?;
+        }
+        Ok(self.taken)
+    }
+
+    fn send_held(&mut self, py: Python<'_>, held: &[Message]) -> PyResult<()> {
+        let parts: Vec<_> = held.iter().map(|message| message.bytes(py)).collect();
+        self.send_all(py, &parts)
+    }
+
+    fn send_all(&mut self, py: Python<'_>, mut parts: &[&[u8]]) -> PyResult<()> {
+        while !parts.is_empty() {
+            let (taken, error) = match self.sink.try_send_many(parts) {
+                Ok(taken) => (taken, None),
+                Err((taken, error)) => (taken, Some(error)),
+            };
+            self.taken += taken;
+            parts = &parts[taken..];
+            match (error, parts) {
+                (Some(SendError::Full), [first, rest @ ..]) if self.sink.config().on_full == Full::Wait => {
+                    self.wait(py, first).map_err(|raised| self.told(py, raised))?;
+                    self.taken += 1;
+                    parts = rest;
+                }
+                (Some(error), [first, ..]) => {
+                    return Err(self.told(py, refusal(py, self.sink, first.len(), error)));
+                }
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wait(&self, py: Python<'_>, message: &[u8]) -> PyResult<()> {
+        wait(py, self.sink, message, self.deadline)
+    }
+
+    /// With the number of messages that were taken before.
+    #[cold]
+    fn told(&self, py: Python<'_>, raised: PyErr) -> PyErr {
+        match raised.value(py).setattr("taken", self.taken) {
+            // An exception without attributes of its own is told as it is.
+            Ok(()) | Err(_) => raised,
+        }
+    }
+}
+
+/// Sends one message when there is room, up to the deadline, with the interpreter free meanwhile.
+#[cold]
+pub(super) fn wait(py: Python<'_>, sink: &Sink, message: &[u8], deadline: Option<std::time::Instant>) -> PyResult<()> {
+    let mut sending = Owned::new(sink.send(message));
+    match block_on(py, &mut sending, deadline)? {
+        Some(outcome) => outcome.map_err(|error| refusal(py, sink, message.len(), error)),
+        None => Err(refusal(py, sink, message.len(), SendError::Full)),
+    }
+}
+
+/// Whole numbers from a buffer of them, or from anything that lists them.
+fn numbers(offsets: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+    let py = offsets.py();
+    let wrong = |value: String| Error::argument("offsets", value, "allowed are whole numbers from 0");
+    let list: Vec<i64> = if let Ok(buffer) = PyBuffer::<i64>::get(offsets) {
+        buffer.to_vec(py)?
+    } else if let Ok(buffer) = PyBuffer::<i32>::get(offsets) {
+        buffer.to_vec(py)?.into_iter().map(i64::from).collect()
+    } else {
+        offsets.try_iter()?.map(|one| one?.extract()).collect::<PyResult<_>>()?
+    };
+    list.into_iter().map(|one| usize::try_from(one).map_err(|_| wrong(one.to_string()).into())).collect()
+}
+
+fn check(offsets: &[usize], length: usize) -> PyResult<()> {
+    let last = offsets.last().copied().unwrap_or(0);
+    if last > length {
+        let allowed = format!("allowed are up to {length}, the length of the buffer");
+        return Err(Error::argument("offsets", last, allowed).into());
+    }
+    match offsets.windows(2).find(|ends| ends[0] > ends[1]) {
+        Some(ends) => {
+            let value = format!("{}, {}", ends[0], ends[1]);
+            Err(Error::argument("offsets", value, "each is at least the one before it").into())
+        }
+        None => Ok(()),
+    }
+}

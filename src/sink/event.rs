@@ -1,0 +1,31 @@
+//! What a sink has to tell beside its counters, as plain data. Nobody is called back from inside.
+
+use std::sync::Arc;
+
+use super::delivery::Tally;
+use crate::error::Error;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Messages were dropped, by the policy that was chosen, since the last event of this kind.
+    Dropped(Tally),
+    /// An attempt to connect failed, or the connection was lost; whether the sink goes on is up to
+    /// [`Reconnect`](super::Reconnect).
+    Error {
+        /// What was seen.
+        cause: Arc<Error>,
+        /// Whether the sink has failed with it.
+        fatal: bool,
+    },
+    /// There is a connection again.
+    Reconnected {
+        /// Attempts that it took.
+        attempts: u64,
+        /// What is in doubt from all connections before, that is not sent again.
+        in_doubt: Tally,
+    },
+    /// The sink has ended: nothing comes after.
+    Ended,
+}

@@ -1,0 +1,171 @@
+//! TLS: who is trusted, who is not, and what the sink shows of itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use fanin::sink::{Config, Confirm, FailureKind, Sink};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use super::tools::{LONG, opened, with, within};
+
+/// An authority, and files of what it has signed, gone when it is dropped.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: PathBuf,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = std::env::temp_dir().join(format!("fanin-tls-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { issuer, folder }
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.file("ca.pem", &self.issuer.pem())
+    }
+
+    fn sign(&self, host: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        (certificate, key)
+    }
+
+    /// A server for `host` that echoes one connection; and whether it was one.
+    fn serve(&self, host: &str, asks: bool) -> (u16, JoinHandle<bool>) {
+        let (certificate, key) = self.sign(host);
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let builder = if asks {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.unwrap().with_client_cert_verifier(verifier)
+        } else {
+            builder.unwrap().with_no_client_auth()
+        };
+        let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = builder.with_single_cert(chain, key).unwrap();
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (port, thread::spawn(move || echo(listener, config)))
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn echo(listener: std::net::TcpListener, config: ServerConfig) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let Ok(stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return false };
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(count @ 1..) = reader.read(&mut buffer).await {
+            if writer.write_all(&buffer[..count]).await.is_err() || writer.flush().await.is_err() {
+                return false;
+            }
+        }
+        let _ = writer.shutdown().await;
+        true
+    })
+}
+
+fn config(host: &str, port: u16, ca: &Path) -> Config {
+    with(Config::new(format!("tls://{host}:{port}").parse().unwrap()), |config| {
+        config.tls.ca_file = Some(ca.to_owned());
+        config.confirm = Confirm::Echo;
+    })
+}
+
+fn refusal(config: Config) -> String {
+    let failure = within(Sink::new(config).unwrap().open()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Disconnected);
+    failure.to_string()
+}
+
+#[test]
+fn bytes_go_and_come_back_by_tls() {
+    let authority = Authority::new("plain");
+    let (port, server) = authority.serve("localhost", false);
+    let sink = opened(config("localhost", port, &authority.ca()));
+    for turn in 0..2_000 {
+        within(sink.send(vec![b'x'; turn * 11])).unwrap();
+    }
+    let delivery = within(sink.close(LONG)).unwrap();
+    assert_eq!(delivery.acked, delivery.accepted);
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn whom_nobody_vouches_for_is_not_spoken_to() {
+    let (known, unknown) = (Authority::new("known"), Authority::new("unknown"));
+    let (port, _) = unknown.serve("localhost", false);
+    let message = refusal(config("localhost", port, &known.ca()));
+    assert!(
+        message.contains("cannot speak TLS with tls://localhost") && message.contains("invalid peer certificate"),
+        "{message}"
+    );
+    let (port, _) = known.serve("elsewhere.example", false);
+    let message = refusal(config("localhost", port, &known.ca()));
+    assert!(message.contains("not valid for name"), "{message}");
+}
+
+#[test]
+fn a_certificate_for_another_name_can_be_asked_for() {
+    let authority = Authority::new("name");
+    let (port, server) = authority.serve("elsewhere.example", false);
+    let sink = opened(with(config("localhost", port, &authority.ca()), |config| {
+        config.tls.server_name = Some("elsewhere.example".to_owned());
+    }));
+    sink.try_send(b"hello").unwrap();
+    assert_eq!(within(sink.close(LONG)).unwrap().acked.messages, 1);
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn a_server_that_asks_is_shown_a_certificate() {
+    let authority = Authority::new("client");
+    let (certificate, key) = authority.sign("client.example");
+    let (port, server) = authority.serve("localhost", true);
+    let sink = opened(with(config("localhost", port, &authority.ca()), |config| {
+        config.tls.certificate = Some(authority.file("client.pem", &certificate.pem()));
+        config.tls.key = Some(authority.file("client.key", &key.serialize_pem()));
+    }));
+    sink.try_send(b"hello").unwrap();
+    assert_eq!(within(sink.close(LONG)).unwrap().acked.messages, 1);
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn files_that_are_none_are_named() {
+    let authority = Authority::new("files");
+    let empty = authority.file("empty.pem", "");
+    let message = refusal(config("localhost", 9, &empty));
+    assert!(message.contains("ca_file=") && message.contains("no certificate in PEM"), "{message}");
+    let message = refusal(config("localhost", 9, Path::new("/nowhere/ca.pem")));
+    assert!(message.contains("ca_file=/nowhere/ca.pem: it cannot be read"), "{message}");
+}

@@ -1,0 +1,111 @@
+//! A peer that does what a test wants, and what the tests say again and again.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use fanin::message::framing::{Decoder, Framing};
+use fanin::sink::{Config, Delivery, Sink, Wait};
+
+/// Longer than anything takes on a machine that is busy with other tests.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) fn soon() -> Instant {
+    Instant::now() + LONG
+}
+
+/// Waits for a future on this thread, and fails where that never ends.
+pub(crate) fn within<F: Wait>(mut what: F) -> F::Output {
+    what.wait_until(soon()).expect("it never ends")
+}
+
+/// A listener, and a thread that serves its connections one after the other.
+pub(crate) struct Peer<T> {
+    pub(crate) address: SocketAddr,
+    thread: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Peer<T> {
+    pub(crate) fn start(serve: impl FnOnce(TcpListener) -> T + Send + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { address, thread: thread::spawn(move || serve(listener)) }
+    }
+
+    pub(crate) fn join(self) -> T {
+        self.thread.join().unwrap()
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        config(self.address)
+    }
+}
+
+pub(crate) fn config(address: SocketAddr) -> Config {
+    Config::new(format!("tcp://{address}").parse().unwrap())
+}
+
+pub(crate) fn with(mut config: Config, change: impl FnOnce(&mut Config)) -> Config {
+    change(&mut config);
+    config
+}
+
+/// A sink that is connected.
+pub(crate) fn opened(config: Config) -> Sink {
+    let sink = Sink::new(config).unwrap();
+    within(sink.open()).unwrap();
+    sink
+}
+
+/// A sink over a connection that may be lost before anybody looks.
+pub(crate) fn opened_or_lost(config: Config) -> Sink {
+    let sink = Sink::new(config).unwrap();
+    let _ = within(sink.open());
+    sink
+}
+
+/// Reads one connection to its end.
+pub(crate) fn read_one(listener: &TcpListener) -> Vec<u8> {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut bytes = Vec::new();
+    // A reset ends it as well as a close.
+    let _ = stream.read_to_end(&mut bytes);
+    bytes
+}
+
+/// Sends everything back, to the end.
+pub(crate) fn echo_one(listener: &TcpListener) -> usize {
+    let (stream, _) = listener.accept().unwrap();
+    echo(stream)
+}
+
+pub(crate) fn echo(mut stream: TcpStream) -> usize {
+    let (mut buffer, mut total) = (vec![0; 64 * 1024], 0);
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return total,
+            Ok(count) => {
+                total += count;
+                if stream.write_all(&buffer[..count]).is_err() {
+                    return total;
+                }
+            }
+        }
+    }
+}
+
+/// The whole messages of a stream, and what is left at its end.
+pub(crate) fn messages(framing: Framing, stream: &[u8]) -> (Vec<Vec<u8>>, usize) {
+    let mut decoder = Decoder::new(framing, 1 << 30);
+    decoder.push(stream);
+    let mut messages = Vec::new();
+    while let Some(message) = decoder.next_message().unwrap() {
+        messages.push(message.to_vec());
+    }
+    (messages, decoder.rest().len())
+}
+
+pub(crate) fn assert_even(delivery: Delivery) {
+    assert!(delivery.is_even(), "{delivery:?}");
+}

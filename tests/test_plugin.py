@@ -1,0 +1,264 @@
+"""The pytest plugin, in suites of its own: what a project sees that has fanin installed."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A suite that runs in a process of its own, every warning an error, with no plugin but ours and those named."""
+    pytester.makeini("[pytest]\naddopts = -W error -p no:asyncio -p no:xdist -p no:cacheprovider\n")
+    return pytester
+
+
+def run(suite: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResult:
+    suite.makepyfile(test)
+    return suite.runpytest_subprocess(*arguments, timeout=100)
+
+
+SHIP = """
+import socket
+
+def ship(server, *messages):
+    with socket.create_connection((server.host, server.port)) as client:
+        client.sendall(b"".join(message + b"\\n" for message in messages))
+"""
+
+
+# --- servers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_tells_what_arrived(suite: pytest.Pytester) -> None:
+    test = """
+    def test_it(fanin_server):
+        ship(fanin_server, b"a 0", b"a 1")
+        fanin_server.wait_for(2, timeout=20)
+        fanin_server.assert_delivered(2)
+        fanin_server.assert_delivered(expected=[b"a 0", b"a 1"], order="total")
+
+    def test_another(fanin_server):
+        assert fanin_server.count() == 0
+    """
+    run(suite, SHIP + dedent(test)).assert_outcomes(passed=2)
+
+
+def dedent(text: str) -> str:
+    from textwrap import dedent
+
+    return dedent(text)
+
+
+def test_a_failure_says_what_was_lost_and_what_the_server_saw(suite: pytest.Pytester) -> None:
+    test = """
+    def test_it(fanin_server):
+        ship(fanin_server, b"a 0", b"a 2")
+        fanin_server.wait_for(2, timeout=20)
+        fanin_server.assert_delivered(expected={"a": [b"a 0", b"a 1", b"a 2"]}, order="per-producer")
+    """
+    result = run(suite, SHIP + dedent(test))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*NotArrived: 2 of 3 messages arrived: lost 1, doubled 0, reordered 0, unexpected 0",
+            "*1. producer 'a': message 1 did not come",
+            "*'a': 0",
+            "*<Server discard on tcp://127.0.0.1:*>",
+            "*opened 1,*bytes_received 8,*",
+        ]
+    )
+
+
+def test_markers_and_factories_make_servers_and_lines(suite: pytest.Pytester) -> None:
+    test = """
+    import pytest
+
+    made = []
+
+    @pytest.mark.fanin_server("echo", framing="length", reset_after=4096)
+    def test_marked(fanin_server):
+        assert fanin_server.mode == "echo"
+
+    def test_made(fanin_server_factory, fanin_proxy_factory):
+        first, second = fanin_server_factory(), fanin_server_factory("echo", refuse=1)
+        line = fanin_proxy_factory(first, reset_after=6)
+        made.extend([first, second, line])
+        ship(line, b"hello", b"lost")
+        first.wait_for(1, timeout=20)
+        assert first.messages() == [b"hello"]
+
+    def test_all_are_stopped():
+        for one in made:
+            with pytest.raises(OSError):
+                socket.create_connection((one.host, one.port))
+    """
+    run(suite, SHIP + dedent(test)).assert_outcomes(passed=3)
+
+
+def test_options_and_ini_reach_the_servers(suite: pytest.Pytester) -> None:
+    test = """
+    import socket
+
+    def test_it(fanin_server_factory):
+        server = fanin_server_factory(reset_after=(0, 10**9))
+        with socket.create_connection((server.host, server.port)) as client:
+            client.sendall(b"aabbc")
+            server.wait_for(2, timeout=20)
+        assert server.messages() == [b"aa", b"bb"]
+    """
+    run(suite, dedent(test), "-o", "fanin_framing=2", "--fanin-seed=7").assert_outcomes(passed=1)
+
+
+# --- beside others ---------------------------------------------------------------------------------------------------
+
+
+def test_loading_pytest_does_not_load_the_extension(suite: pytest.Pytester) -> None:
+    test = """
+    import sys
+
+    def test_it(pytestconfig):
+        assert pytestconfig.pluginmanager.has_plugin("fanin")
+        assert not [name for name in sys.modules if name.partition(".")[0] == "fanin"]
+    """
+    run(suite, dedent(test)).assert_outcomes(passed=1)
+
+
+def test_it_can_be_left_out(suite: pytest.Pytester) -> None:
+    suite.makepyfile("def test_it(fanin_server): pass")
+    result = suite.runpytest_subprocess("-p", "no:fanin")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'fanin_server' not found"])
+    assert "fanin-strict" not in suite.runpytest_subprocess("-p", "no:fanin", "--help").stdout.str()
+
+
+def test_its_markers_are_registered(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_subprocess("--markers")
+    result.stdout.fnmatch_lines(["@pytest.mark.fanin_server(*", "@pytest.mark.fanin_measure:*"])
+    test = "import pytest\n@pytest.mark.fanin_server()\ndef test_it(fanin_server): pass"
+    run(suite, test, "--strict-markers", "--strict-config").assert_outcomes(passed=1)
+
+
+ASYNC = """
+import asyncio, pytest
+pytestmark = pytest.mark.asyncio
+
+async def test_it(fanin_server):
+    _, writer = await asyncio.open_connection(fanin_server.host, fanin_server.port)
+    writer.write(b"hello\\n")
+    await writer.drain()
+    await asyncio.to_thread(fanin_server.wait_for, 1, 20)
+    writer.close()
+    await writer.wait_closed()
+    fanin_server.assert_delivered(expected=[b"hello"])
+"""
+
+
+def test_it_works_beside_pytest_asyncio(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("pytest_asyncio")
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\naddopts = -W error\n")
+    pytester.makepyfile(ASYNC)
+    pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=1)
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+RATIO = """
+def test_it(fanin_lab):
+    found = fanin_lab.assert_ratio(
+        "swap/batch", over="mpsc-one/each", at_least={at_least}, max_time={time}, producers=8, messages=200)
+    assert found is None or found.over == "mpsc-one/each"
+"""
+
+
+def test_a_ratio_passes_fails_or_stays_undecided(suite: pytest.Pytester) -> None:
+    run(suite, RATIO.format(at_least=0.001, time="'8s'")).assert_outcomes(passed=1)
+    failed = run(suite, RATIO.format(at_least=10**6, time="'8s'"))
+    failed.assert_outcomes(failed=1)
+    assert re.search(r"swap/batch is [\d.]+ times as fast as mpsc-one/each \([\d.]+ to [\d.]+\)", failed.stdout.str())
+
+
+def test_what_stays_undecided_is_a_skip_unless_strict(suite: pytest.Pytester) -> None:
+    # A strategy against a bound that is its own ratio to within a hair: no number of looks decides it.
+    suite.makeconftest("""
+        import pytest_fanin.lab
+        import fanin
+
+        real = fanin.Comparison.to_dicts
+
+        def wide(self):
+            return [row | {"low": 0.5, "high": 2.0} for row in real(self)]
+
+        fanin.Comparison.to_dicts = wide
+    """)
+    test = RATIO.format(at_least=1, time=4)
+    result = run(suite, test, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*stays undecided after 4 s*"])
+    run(suite, test, "--fanin-strict").assert_outcomes(failed=1)
+
+
+def test_less_time_than_one_round_takes_decides_nothing(suite: pytest.Pytester) -> None:
+    result = run(suite, RATIO.format(at_least=1, time=0.001), "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*one round takes longer than this look*"])
+
+
+def test_checking_measures_nothing(suite: pytest.Pytester) -> None:
+    run(suite, RATIO.format(at_least=10**6, time=1), "--fanin-check").assert_outcomes(passed=1)
+
+
+def test_what_measures_can_be_left_out(suite: pytest.Pytester) -> None:
+    result = run(suite, RATIO.format(at_least=10**6, time=1), "-m", "not fanin_measure")
+    result.assert_outcomes(deselected=1)
+
+
+def test_a_wrong_bound_is_told(suite: pytest.Pytester) -> None:
+    result = run(suite, RATIO.format(at_least=-1, time=1))
+    result.stdout.fnmatch_lines(["*PlanError: at_least=-1: allowed are*"])
+
+
+def test_beside_other_workers_nothing_is_measured_and_one_warning_says_so(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    pytester.makeini("[pytest]\naddopts = -W error -p no:asyncio -p no:cacheprovider\n")
+    ratio = RATIO.format(at_least=10**6, time=1)
+    test = SHIP + dedent("""
+    import pytest
+
+    @pytest.mark.parametrize("n", range(8))
+    def test_servers(fanin_server, n):
+        ship(fanin_server, *[b"x"] * (n + 1))
+        fanin_server.wait_for(n + 1, timeout=20)
+        fanin_server.assert_delivered(n + 1)
+    """)
+    pytester.makepyfile(test_a=ratio, test_b=ratio, test_c=test)
+    result = pytester.runpytest_subprocess("-n", "2", timeout=100)
+    result.assert_outcomes(passed=10, warnings=1)
+    result.stdout.fnmatch_lines(["*FaninWarning: fanin_lab measured nothing*"])
+
+
+# --- types -----------------------------------------------------------------------------------------------------------
+
+TYPED = """
+import fanin
+from pytest_fanin import Lab, ProxyFactory, ServerFactory
+
+def test_it(
+    fanin_server: fanin.Server, fanin_server_factory: ServerFactory, fanin_proxy_factory: ProxyFactory, fanin_lab: Lab
+) -> None:
+    other: fanin.Server = fanin_server_factory("echo", reset_after="4 KiB")
+    line: fanin.Proxy = fanin_proxy_factory(other, delay=0.1)
+    found: fanin.Comparison | None = fanin_lab.assert_ratio("swap/batch", over="mpsc/batch", at_least=1)
+    lost: int = fanin_server.assert_delivered(3).lost
+"""
+
+
+def test_users_get_types(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("mypy")
+    path = pytester.makepyfile(TYPED)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(pytester.path / "cache"), str(path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,168 @@
+"""`fanin send`: what is piped in arrives, and the account says what became of it."""
+
+import json
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from collector import Collector, free_port
+
+import fanin
+
+
+@pytest.fixture
+def host() -> Iterator[Collector]:
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture
+def send(shell: list[str]) -> "Send":
+    return Send(shell)
+
+
+class Send:
+    """`fanin send`, in a process of its own."""
+
+    def __init__(self, shell: list[str]) -> None:
+        self.command = [*shell, "send"]
+
+    def __call__(self, data: bytes, *arguments: str, code: int = 0) -> tuple[str, str]:
+        done = subprocess.run([*self.command, *arguments], check=False, input=data, capture_output=True, timeout=60)
+        said, error = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == code, (said, error)
+        assert "Traceback" not in error
+        return said, error
+
+
+def test_lines(host: Collector, send: Send) -> None:
+    lines = [b"%d " % number + bytes(number % 200) for number in range(20_000)]
+    said, error = send(b"\n".join(lines), host.url, "--framing", "lines")
+    host.until(lambda: host.bytes.count(b"\n") == 20_000)
+    assert host.lines() == lines
+    size = sum(map(len, lines))
+    assert re.fullmatch(rf"20,000 messages, {size:,} bytes, in .*: 20,000 written\n", said)
+    assert error == ""
+
+
+def test_bytes_as_they_come(host: Collector, send: Send) -> None:
+    data = bytes(range(256)) * 4000
+    send(data, host.url, "--framing", "none")
+    host.until(lambda: len(host.bytes) == len(data))
+    assert host.bytes == data
+
+
+@pytest.mark.parametrize(("framing", "wire"), [("length", b"\0\0\0\1a\0\0\0\0\0\0\0\2bc"), ("rfc6587", b"1 a0 2 bc")])
+def test_each_line_is_a_frame(host: Collector, send: Send, framing: str, wire: bytes) -> None:
+    send(b"a\n\nbc\n", host.url, "--framing", framing)
+    host.until(lambda: host.bytes == wire)
+
+
+def test_nothing_is_fine(host: Collector, send: Send) -> None:
+    said, _ = send(b"", host.url)
+    assert said.startswith("0 messages, 0 bytes, in ")
+    assert host.bytes == b""
+
+
+def test_an_echo_confirms(send: Send) -> None:
+    with fanin.Server("echo") as server:
+        said, _ = send(b"one\ntwo\n", server.url, "--confirm", "echo", "--json")
+    account = json.loads(said)
+    assert (account["accepted"], account["acked"], account["acked_bytes"], account["written"]) == (2, 2, 6, 0)
+    assert account["seconds"] > 0
+
+
+def test_a_slow_pipe_is_passed_on_as_it_comes(host: Collector, send: Send) -> None:
+    with subprocess.Popen([*send.command, host.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        for count in (1, 2):
+            process.stdin.write(b"a line\n")
+            process.stdin.flush()
+            host.until(lambda count=count: host.bytes == b"a line\n" * count)
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
+def test_ctrl_c_sends_what_it_has(host: Collector, send: Send) -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*send.command, host.url], **pipes, text=True) as process:
+        assert process.stdin
+        process.stdin.write("one\ntwo\n")
+        process.stdin.flush()
+        host.until(lambda: host.bytes == b"one\ntwo\n")
+        process.send_signal(signal.SIGINT)
+        # Not by communicate: it would end the input.
+        assert process.wait(20) == 130
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read().endswith(": 2 written\n")
+        assert process.stderr.read() == "fanin: error: interrupted\n"
+
+
+def test_the_line_is_drawn_when_asked_for(host: Collector, send: Send) -> None:
+    command = [*send.command, host.url, "--progress"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(b"one\n")
+        process.stdin.flush()
+        time.sleep(1.2)
+        _, error = process.communicate(timeout=20)
+    assert b"1 message sent" in error
+
+
+def test_a_peer_that_resets_is_accounted_for(send: Send) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [*send.command, f"tcp://127.0.0.1:{listener.getsockname()[1]}", "--json"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, **pipes, text=True) as process:
+            connection, _ = listener.accept()
+            assert process.stdin
+            process.stdin.write("some line\n" * 100)
+            process.stdin.flush()
+            connection.recv(10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+            said, error = process.communicate("some line\n" * 100, timeout=30)
+    assert process.returncode == 1
+    account = json.loads(said)
+    states = ("written", "acked", "in_doubt", "unsent", "dropped")
+    assert account["accepted"] == sum(account[state] for state in states)
+    assert account["in_doubt"] > 0
+    assert error.startswith("fanin: error: ")
+    assert "Traceback" not in error
+
+
+def test_nobody_there_is_3(send: Send) -> None:
+    port = free_port()
+    said, error = send(b"a\n", f"tcp://127.0.0.1:{port}", code=3)
+    assert (said, error.count("\n")) == ("", 1)
+    assert str(port) in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("nowhere",), "target=nowhere"),
+        (("tcp://127.0.0.1:1", "--framing", "xml"), "framing='xml'"),
+        (("tcp://127.0.0.1:1", "--capacity", "much"), "capacity='much'"),
+        (("tcp://127.0.0.1:1", "--reconnect", "at_least_once"), "reconnect"),
+        (("tls://127.0.0.1:1", "--cert", "a.pem"), "--key"),
+    ],
+)
+def test_a_bad_argument_is_one_line_and_2(send: Send, arguments: tuple[str, ...], part: str) -> None:
+    said, error = send(b"", *arguments, code=2)
+    assert said == ""
+    assert error.startswith("fanin: error: ")
+    assert error.count("\n") == 1
+    assert part in error
+
+
+def test_a_line_that_is_too_long_is_1(host: Collector, send: Send) -> None:
+    said, error = send(b"short\n" + b"x" * 200 + b"\n", host.url, "--max-frame", "100", code=1)
+    assert ": 1 written" in said
+    assert "100" in error

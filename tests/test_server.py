@@ -1,0 +1,466 @@
+"""`fanin.Server` from Python: what arrives, and what goes wrong on purpose."""
+
+import errno
+import pickle
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fanin
+
+
+def connect(server: fanin.Server | fanin.Proxy) -> socket.socket:
+    if server.url.startswith("unix://"):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(server.host)
+    else:
+        client = socket.create_connection((server.host, server.port))
+    client.settimeout(20)
+    return client
+
+
+def send(server: fanin.Server, data: bytes) -> None:
+    with connect(server) as client:
+        client.sendall(data)
+
+
+def flood(client: socket.socket, data: bytes) -> None:
+    """Sends until the other side has had enough."""
+    while True:
+        client.sendall(data)
+
+
+def settle(server: fanin.Server | fanin.Proxy, **wanted: int) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while any(server.report()[name] != value for name, value in wanted.items()):
+        assert time.monotonic() < deadline, server.report()
+        time.sleep(0.002)
+    return server.report()
+
+
+# --- framings --------------------------------------------------------------------------------------------------------
+
+
+def netstrings(data: bytes) -> tuple[list[bytes], bytes]:
+    """A framing that the core does not know."""
+    messages = []
+    while b":" in data:
+        size, _, rest = data.partition(b":")
+        if len(rest) <= int(size):
+            break
+        messages.append(rest[: int(size)])
+        data = rest[int(size) + 1 :]
+    return messages, data
+
+
+STREAMS: dict[str, tuple[Any, bytes]] = {
+    "lines": ("lines", b"a\n\nbc\n"),
+    "length": ("length", b"".join(struct.pack(">I", len(m)) + m for m in (b"a", b"", b"bc"))),
+    "rfc6587": ("rfc6587", b"1 a0 2 bc"),
+    "callable": (netstrings, b"1:a,0:,2:bc,"),
+}
+
+
+@pytest.mark.parametrize(("framing", "stream"), STREAMS.values(), ids=STREAMS)
+def test_messages_are_told_apart(framing: Any, stream: bytes) -> None:
+    with fanin.Server(framing=framing) as server:
+        with connect(server) as client:
+            for half in (stream[:4], stream[4:]):
+                client.sendall(half)
+                time.sleep(0.01)
+            server.wait_for(3)
+        assert server.messages() == [b"a", b"", b"bc"]
+        assert server.count() == 3
+        assert [arrival.connection for arrival in server.arrivals()] == [0, 0, 0]
+        server.assert_delivered(expected=[b"a", b"", b"bc"], order="total")
+    assert server.messages() == [b"a", b"", b"bc"], "a stopped server keeps what it has"
+    server.clear()
+    assert (server.messages(), server.count()) == ([], 0)
+
+
+def test_messages_of_one_size() -> None:
+    with fanin.Server(framing=4) as server:
+        send(server, b"aaaabbbbcc")
+        settle(server, open=0, opened=1)
+        assert server.messages() == [b"aaaa", b"bbbb"]
+        assert "1 connection ended in the middle of a message" in str(raised(server, 3).arrivals)
+
+
+def raised(server: fanin.Server, *arguments: Any, **options: Any) -> fanin.NotArrived:
+    with pytest.raises(fanin.NotArrived) as caught:
+        server.assert_delivered(*arguments, **options)
+    return caught.value
+
+
+def test_a_stream_has_no_messages() -> None:
+    with fanin.Server() as server:
+        for ask in (server.count, server.messages, lambda: server.wait_for(1), lambda: server.assert_delivered(1)):
+            with pytest.raises(fanin.PlanError, match="framing=None"):
+                ask()
+
+
+def test_a_callable_that_returns_something_else_is_told() -> None:
+    with fanin.Server(framing=lambda data: data) as server:
+        send(server, b"abc")
+        settle(server, bytes_received=3)
+        with pytest.raises(fanin.PlanError, match="messages, rest"):
+            server.count()
+
+
+def test_what_is_beyond_the_record_is_counted_only() -> None:
+    with fanin.Server(framing="lines", record=100) as server:
+        send(server, b"x\n" * 1000)
+        server.wait_for(1000)
+        assert "1,000 messages arrived. A count proves a count" in str(server.assert_delivered(1000))
+        with pytest.raises(fanin.FaninError, match="record= is too small"):
+            server.messages()
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_come_in_time_is_told() -> None:
+    with fanin.Server(framing="lines") as server:
+        send(server, b"a\nb\n")
+        server.wait_for(2)
+        start = time.monotonic()
+        with pytest.raises(TimeoutError, match=r"2 of 3 messages arrived: 1 too few in 0\.1 s") as caught:
+            server.wait_for(3, timeout=0.1)
+        assert time.monotonic() - start < 5
+    assert isinstance(caught.value, (fanin.ArrivalTimeout, AssertionError))
+    assert pickle.loads(pickle.dumps(caught.value)).arrivals.arrived == 2
+
+
+def test_waiting_ends_when_it_comes() -> None:
+    with fanin.Server(framing="lines") as server:
+        threading.Timer(0.1, send, (server, b"late\n")).start()
+        server.wait_for(1, timeout=20)
+
+
+def test_other_threads_run_while_one_waits() -> None:
+    with fanin.Server(framing="lines") as server:
+        waiting = threading.Thread(target=server.wait_for, args=(1, 20))
+        waiting.start()
+        assert server.count() == 0
+        send(server, b"now\n")
+        waiting.join(20)
+        assert not waiting.is_alive()
+
+
+# --- what was delivered ----------------------------------------------------------------------------------------------
+
+RECORDS = {producer: [b"%s %d" % (producer.encode(), n) for n in range(5)] for producer in "ab"}
+
+
+def parse(message: bytes) -> tuple[str, int]:
+    producer, number = message.decode().split()
+    return producer, int(number)
+
+
+@pytest.fixture
+def server() -> Iterator[fanin.Server]:
+    with fanin.Server(framing="lines") as one:
+        yield one
+
+
+def deliver(server: fanin.Server, *messages: str) -> None:
+    data = "".join(f"{message}\n" for message in messages)
+    send(server, data.encode())
+    server.wait_for(len(messages))
+
+
+SOUND = [f"{producer} {n}" for n in range(5) for producer in "ab"]
+
+
+def test_what_was_delivered_is_shown(server: fanin.Server) -> None:
+    deliver(server, *SOUND)
+    everything = [message.encode() for message in SOUND]
+    for options in (
+        {"expected": everything},
+        {"expected": everything[::-1]},
+        {"expected": everything, "order": "total"},
+        {"expected": everything, "order": "per-producer", "parse": parse},
+        {"expected": RECORDS, "order": "per-producer"},
+        {"n": 10, "parse": parse, "order": "per-producer"},
+        {"parse": parse},
+    ):
+        shown = server.assert_delivered(**options)  # type: ignore[arg-type]
+        assert (shown.arrived, shown.proof, shown.delivered) == (10, "once", True)
+        assert str(shown).startswith("10 messages arrived, each once")
+    assert server.assert_delivered(10).proof == "count"
+    assert dict(server.assert_delivered(parse=parse).last_good) == {"a": 4, "b": 4}
+
+
+#: What is sent, what is asked, the four counts, and some words of what is told.
+WRONG: dict[str, tuple[list[str], dict[str, Any], tuple[int, int, int, int], list[str]]] = {
+    "lost": (
+        [m for m in SOUND if m != "a 2"],
+        {"expected": RECORDS},
+        (1, 0, 0, 0),
+        ["9 of 10 messages arrived: lost 1, doubled 0", "producer 'a': message 2 did not come", "'a': 1", "'b': 4"],
+    ),
+    "lost, by sequence": (
+        [m for m in SOUND if m != "a 2"],
+        {"parse": parse, "n": 10},
+        (1, 0, 0, 0),
+        ["producer 'a': message 2 did not come"],
+    ),
+    "lost from the end": (
+        SOUND[:-2],
+        {"parse": parse, "n": 10},
+        (2, 0, 0, 0),
+        ["2 messages more did not come"],
+    ),
+    "doubled": (
+        [*SOUND, "b 3"],
+        {"parse": parse},
+        (0, 1, 0, 0),
+        ["producer 'b': message 3 came again, as number 10; it had come as number 7"],
+    ),
+    "reordered": (
+        ["a 0", "a 2", "a 1", "a 3"],
+        {"parse": parse, "order": "per-producer"},
+        (0, 0, 1, 0),
+        ["producer 'a': message 1 came as number 2, after producer 'a': message 2", "'a': 0"],
+    ),
+    "reordered among all": (
+        ["x", "z", "y"],
+        {"expected": [b"x", b"y", b"z"], "order": "total"},
+        (0, 0, 1, 0),
+        ["message 1 came as number 2, after message 2"],
+    ),
+    "changed": (
+        ["a 0", "a 1x"],
+        {"expected": {"a": [b"a 0", b"a 1"]}},
+        (1, 0, 0, 1),
+        ["number 1 is none that was sent: b'a 1x'"],
+    ),
+    "changed, by key": (
+        ["a 0", "a 01"],
+        {"expected": {"a": [b"a 0", b"a 1"]}, "parse": parse},
+        (1, 0, 0, 1),
+        ["producer 'a': message 1 came changed, as number 1: from byte 2 on it is b'01' instead of b'1'"],
+    ),
+    "of nobody": (["a 0", "c 0"], {"expected": [b"a 0"], "parse": parse}, (0, 0, 0, 1), ["which nobody sent"]),
+    "no message at all": (["a 0", "what?"], {"parse": parse}, (0, 0, 0, 1), ["cannot be parsed, ValueError"]),
+}
+
+
+@pytest.mark.parametrize(("sent", "asked", "counts", "told"), WRONG.values(), ids=WRONG)
+def test_what_went_wrong_is_told(
+    server: fanin.Server, sent: list[str], asked: dict[str, Any], counts: tuple[int, ...], told: list[str]
+) -> None:
+    deliver(server, *sent)
+    error = raised(server, **asked)
+    found = error.arrivals
+    assert (found.lost, found.doubled, found.reordered, found.unexpected) == counts, str(error)
+    missing = [words for words in told if words not in str(error)]
+    assert not missing, str(error)
+    assert isinstance(error, AssertionError)
+
+
+def test_the_first_five_are_shown(server: fanin.Server) -> None:
+    deliver(server, *[f"a {n}" for n in range(0, 40, 2)], "a 0", "a 0")
+    error = raised(server, parse=parse, order="per-producer")
+    assert (error.arrivals.lost, len(error.arrivals.examples)) == (19, 5)
+    assert "came again" in str(error), "losses leave some room for the rest"
+
+
+def test_disorder_is_no_fault_unless_order_is_asked_for(server: fanin.Server) -> None:
+    deliver(server, "a 1", "a 0")
+    assert server.assert_delivered(parse=parse).reordered == 1
+
+
+def test_equal_messages_are_counted_each(server: fanin.Server) -> None:
+    deliver(server, "x", "x", "x")
+    server.assert_delivered(expected=[b"x"] * 3, order="total")
+    assert raised(server, expected=[b"x"] * 2).arrivals.doubled == 1
+    assert raised(server, expected=[b"x"] * 4).arrivals.lost == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, "at least one of n, expected and parse"),
+        ({"n": -1}, "n=-1"),
+        ({"n": 1, "order": "total"}, "a count shows no order"),
+        ({"expected": [b"a"], "order": "per-producer"}, "a list does not say who sent what"),
+        ({"expected": {"a": [b"x"], "b": [b"x"]}, "order": "per-producer"}, "'a' and 'b' both send b'x'"),
+        ({"expected": [b"a"], "order": "any"}, "order='any': allowed are per-producer, total"),
+        ({"parse": parse, "order": "total"}, "a total order needs expected="),
+        ({"expected": ["a"]}, "lists of bytes"),
+        ({"expected": b"a"}, "lists of bytes"),
+        ({"expected": [b"a 1", b"a 01"], "parse": parse}, "is in it twice"),
+        ({"parse": lambda message: 7}, "parse=7"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(server: fanin.Server, asked: dict[str, Any], words: str) -> None:
+    deliver(server, "a 0")
+    with pytest.raises(fanin.PlanError) as caught:
+        server.assert_delivered(**asked)
+    assert words in str(caught.value)
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_reset_at_its_byte() -> None:
+    with fanin.Server(reset_after=4096) as server, connect(server) as client:
+        with pytest.raises(ConnectionError):
+            flood(client, b"x" * 1000)
+        report = settle(server, open=0)
+        assert (report["bytes_received"], report["faults"]) == (4096, 1)
+
+
+def test_only_the_first_are_faulty() -> None:
+    with fanin.Server("echo", reset_after=0, faulty=1, refuse=1) as server:
+        outcomes = []
+        for _ in range(3):
+            with connect(server) as client:
+                try:
+                    client.sendall(b"hi")
+                    outcomes.append(client.recv(2))
+                except ConnectionError:
+                    outcomes.append(None)
+        # The first is turned away, and so the second, which no fault concerns any more, is sound.
+        assert outcomes == [None, b"hi", b"hi"]
+        assert server.report()["turned_away"] == 1
+
+
+def test_an_echo_that_is_wrong() -> None:
+    for wrong, echo in (("flip", b"acc"), ("double", b"abbc"), ("drop", b"ac")):
+        with fanin.Server("echo", echo_fault=wrong, echo_fault_after=1) as server, connect(server) as client:
+            client.sendall(b"abc")
+            client.shutdown(socket.SHUT_WR)
+            assert client.makefile("rb").read() == echo
+
+
+def test_places_come_from_the_seed() -> None:
+    def places(seed: int) -> list[int]:
+        with fanin.Server(reset_after=("1 KiB", 9000), seed=seed) as server:
+            found, before = [], 0
+            for number in range(1, 6):
+                with connect(server) as client, pytest.raises(ConnectionError):
+                    flood(client, b"x" * 10_000)
+                now = settle(server, open=0, opened=number)["bytes_received"]
+                found.append(now - before)
+                before = now
+            return found
+
+    first = places(1)
+    assert first == places(1) != places(2)
+    assert all(1024 <= place <= 9000 for place in first)
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with fanin.Server("echo", f"unix://{path}", framing="lines") as server:
+        assert (server.url, server.host, server.port) == (f"unix://{path}", str(path), 0)
+        with connect(server) as client:
+            client.sendall(b"hi\n")
+            assert client.recv(3) == b"hi\n"
+        with pytest.raises(fanin.AddressError) as caught:
+            fanin.Server(host=server.url)
+        assert caught.value.errno == errno.EADDRINUSE
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"reset_after": -1}, "reset_after=-1"),
+        ({"reset_after": "4 KB"}, "words such as '64 KiB'"),
+        ({"reset_after": (1, 2, 3)}, "the first and the last place"),
+        ({"reset_after": (2, 1)}, "whose first is not beyond the last"),
+        ({"read_rate": "1 parsec/s"}, "bytes a second"),
+        ({"read_rate": 0}, "read_rate=0"),
+        ({"delay": -1}, "delay=-1"),
+        ({"stall_for": 1}, "without stall_after"),
+        ({"echo_fault": "flip"}, "there is no echo"),
+        ({"mode": "echo", "echo_fault": "flop"}, "flip, double, drop"),
+        ({"faulty": True}, "faulty=True"),
+        ({"seed": 1 << 64}, "seed="),
+        ({"framing": "line"}, "did you mean lines"),
+        ({"framing": 0}, "framing=0"),
+        ({"framing": 1.5}, "framing=1.5"),
+        ({"max_connections": 0.5}, "max_connections=0.5"),
+        ({"idle_timeout": 0}, "idle_timeout=0"),
+        ({"record": None}, "record=None"),
+        ({"host": "unix://"}, "path="),
+        ({"host": "unix:///" + "x" * 200}, "up to 107 bytes"),
+    ],
+)
+def test_wrong_settings_are_refused(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(fanin.PlanError) as caught:
+        fanin.Server(**arguments)
+    assert words in str(caught.value)
+
+
+# --- the proxy -------------------------------------------------------------------------------------------------------
+
+
+def test_a_proxy_cuts_and_says_so() -> None:
+    with fanin.Server(framing="lines") as server, fanin.Proxy(server, reset_after=10) as proxy:
+        assert proxy.target == server.url
+        assert repr(proxy) == f"<Proxy on {proxy.url} before {server.url}>"
+        with connect(proxy) as client, pytest.raises(ConnectionError):
+            flood(client, b"hello\n" * 100)
+        settle(proxy, open=0)
+        report = proxy.report()
+        assert report["faults"] == [(0, "up", 10, "reset")]
+        assert report["faults"][0].what == "reset"
+        settle(server, open=0)
+        assert server.messages() == [b"hello"]
+    assert proxy.report()["bytes_up"] == 10
+
+
+def test_a_line_is_held_let_go_and_cut() -> None:
+    with fanin.Server("echo", framing="lines") as server, fanin.Proxy(server.url) as proxy, connect(proxy) as client:
+        client.sendall(b"a\n")
+        assert client.recv(2) == b"a\n"
+        proxy.hold()
+        client.sendall(b"b\n")
+        with pytest.raises(fanin.ArrivalTimeout):
+            server.wait_for(2, timeout=0.1)
+        proxy.resume()
+        assert client.recv(2) == b"b\n"
+        proxy.cut()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+        assert proxy.report()["faults"] == [(0, None, 0, "cut")]
+
+
+def test_a_schedule_and_a_way() -> None:
+    with (
+        fanin.Server("echo") as server,
+        fanin.Proxy(server, way="down", byte_fault="drop", byte_fault_after=0, schedule=[(0.3, "cut")]) as proxy,
+        connect(proxy) as client,
+    ):
+        client.sendall(b"abc")
+        assert client.recv(10) == b"bc"
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"target": 7}, "target=7"),
+        ({"target": "http://x"}, "tcp://host:port and unix:///path"),
+        ({"way": "sideways"}, "up, down, both"),
+        ({"byte_fault": "flop"}, "byte_fault='flop'"),
+        ({"schedule": "cut"}, "pairs of seconds and a word"),
+        ({"schedule": [(1, "pause")]}, "hold, resume, cut"),
+        ({"schedule": [(-1, "cut")]}, "schedule=-1"),
+    ],
+)
+def test_wrong_lines_are_refused(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(fanin.PlanError) as caught:
+        fanin.Proxy(**({"target": "tcp://127.0.0.1:9"} | arguments))
+    assert words in str(caught.value)

@@ -1,0 +1,190 @@
+"""Servers and proxies in a whole process: forks, exits, Ctrl-C, other interpreters, and what cannot be copied."""
+
+import copy
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import fanin
+
+PROVE = os.environ.get("FANIN_PROVE") == "1"
+
+
+def python(script: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments, "-c", script]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout)
+
+
+def test_handles_are_neither_copied_nor_pickled() -> None:
+    """Failure mode 43."""
+    with fanin.Server() as server, fanin.Proxy(server) as proxy:
+        for handle in (server, proxy):
+            for take in (pickle.dumps, copy.copy, copy.deepcopy):
+                with pytest.raises(TypeError, match="pass its url"):
+                    take(handle)
+
+
+FORK = """
+import os, socket, sys, time, warnings
+warnings.simplefilter("ignore")
+import fanin
+
+server = fanin.Server("echo", framing="lines")
+proxy = fanin.Proxy(server)
+client = socket.create_connection((proxy.host, proxy.port))
+client.settimeout(20)
+
+for number in range({forks}):
+    client.sendall(b"before\\n")
+    child = os.fork()
+    if child == 0:
+        began = time.monotonic()
+        for call in (server.report, server.stop, server.count, proxy.report, proxy.cut, proxy.stop, fanin.Server,
+                     lambda: server.wait_for(10**6, 20), lambda: fanin.Proxy("tcp://127.0.0.1:9")):
+            try:
+                call()
+            except fanin.Forked:
+                pass
+            else:
+                os._exit(1)
+        if time.monotonic() - began > 5:
+            os._exit(2)
+        # An orderly exit, with finalisers: nothing of the parent's may be touched.
+        del server, proxy
+        sys.exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+    client.sendall(b"after\\n")
+
+server.wait_for(2 * {forks}, 20)
+echo = client.makefile("rb")
+assert [echo.readline() for _ in range(2 * {forks})] == [b"before\\n", b"after\\n"] * {forks}
+server.assert_delivered(expected=[b"before", b"after"] * {forks}, order="total")
+assert proxy.report()["faults"] == []
+proxy.stop(); server.stop()
+print("ok")
+"""
+
+
+def test_a_forked_child_touches_nothing() -> None:
+    """Failure modes 9 and 10, as far as they are the server's."""
+    done = python(FORK.format(forks=100 if PROVE else 20), timeout=110)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+EXIT = """
+import socket, fanin
+server = fanin.Server("echo", framing="lines", stall_after=100)
+proxy = fanin.Proxy(server, delay=0.5)
+clients = [socket.create_connection((one.host, one.port)) for one in (server, proxy) for _ in range(3)]
+for client in clients:
+    client.sendall(b"x" * 1000)
+{hold}
+"""
+
+
+@pytest.mark.parametrize("hold", ["", "import builtins; builtins.kept = server, proxy"], ids=["dropped", "kept"])
+def test_leaving_with_a_running_server_is_quiet(hold: str) -> None:
+    """Failure modes 11 and 12, as far as they are the server's: no hang, no crash, no word."""
+    for _ in range(250 if PROVE else 10):
+        began = time.monotonic()
+        done = python(EXIT.format(hold=hold))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert time.monotonic() - began < 20
+
+
+WAITING = """
+import time, fanin
+with fanin.Server(framing={framing}) as server:
+    print("started", flush=True)
+    try:
+        server.wait_for(1, timeout=100)
+    except KeyboardInterrupt:
+        print(time.monotonic(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("framing", ["'lines'", "lambda data: ([], data)"], ids=["core", "callable"])
+def test_ctrl_c_ends_a_wait(framing: str) -> None:
+    """Failure mode 14."""
+    for _ in range(50 if PROVE else 2):
+        command = [sys.executable, "-c", WAITING.format(framing=framing)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "started\n"
+            time.sleep(0.1)
+            pressed = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stderr) == (0, "")
+        assert float(stdout) - pressed < 0.5
+
+
+REENTRY = """
+import gc, socket, fanin
+
+class Curious:
+    def __init__(self): self.me = self
+    def __del__(self): server.count(), server.messages(), server.report()
+
+with fanin.Server(framing="lines") as server:
+    with socket.create_connection((server.host, server.port)) as client:
+        client.sendall(b"x\\n" * 20_000)
+    server.wait_for(20_000)
+    gc.set_threshold(10)
+    for _ in range(20):
+        Curious()
+        assert len(server.messages()) == 20_000
+print("ok")
+"""
+
+
+def test_finalisers_may_ask_while_an_answer_is_made() -> None:
+    """Failure mode 16, as far as it is the server's: making objects runs the collector, which runs anything."""
+    done = python(REENTRY)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+SUB = """
+import sys, fanin
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+    one = interpreters.create("legacy")
+else:
+    import _xxsubinterpreters as interpreters
+    one = interpreters.create()
+
+with fanin.Server() as server:
+    try:
+        told = interpreters.run_string(one, "import fanin; fanin.Server().stop()")
+    except interpreters.RunFailedError as error:  # until 3.12 it is raised, from 3.13 on returned
+        told = error
+    print(getattr(getattr(told, "type", None), "__name__", told), flush=True)
+    assert server.report()["opened"] == 0
+"""
+
+
+def test_a_sub_interpreter_is_told() -> None:
+    """Failure mode 17: the second interpreter of a process gets an ImportError, and the first goes on."""
+    done = python(SUB, "-W", "ignore")
+    assert done.returncode == 0, done.stderr
+    assert "ImportError" in done.stdout, done.stdout
+
+
+def test_the_descriptors_are_given_back() -> None:
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        pytest.skip("needs /proc")
+    with fanin.Server() as server, fanin.Proxy(server):
+        pass
+    before = len(list(folder.iterdir()))
+    for _ in range(20):
+        with fanin.Server(framing="lines") as server, fanin.Proxy(server):
+            pass
+    assert len(list(folder.iterdir())) <= before

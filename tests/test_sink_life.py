@@ -1,0 +1,394 @@
+"""The sink and the life of a process: its exit, its forks, its signals, its interpreters."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from receivers import Receiver, frames, stalled, url_of, wait_for
+
+PROVE = os.environ.get("FANIN_PROVE") == "1"
+
+
+def python(script: str, *arguments: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout)
+
+
+# --- exits -----------------------------------------------------------------------------------------------------------
+
+EXITS = {
+    "end": "",
+    "sys.exit": "sys.exit(0)",
+    "a callback": "sink2 = fanin.Sink(sys.argv[1], on_drop=print, on_error=print).open()",
+    "a thread": "import threading; threading.Thread(target=lambda: sink.send(b'from a thread')).start()",
+    "a cycle": "sink.__class__.me = sink; import gc; gc.disable()",
+}
+EXIT = """
+import sys, fanin
+sink = fanin.Sink(sys.argv[1], framing="lines").open()
+for n in range(20_000):
+    sink.send(b"%d" % n)
+{end}
+"""
+
+
+@pytest.mark.timeout(1800)
+def test_an_exit_without_close_loses_nothing() -> None:
+    turns = 1000 if PROVE else 20
+    with Receiver() as receiver:
+        for turn in range(turns):
+            end = list(EXITS.values())[turn % len(EXITS)]
+            done = python(EXIT.format(end=end), receiver.url)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), end
+            wait_for(lambda: receiver.streams and receiver.ended.is_set())
+            streams = [stream for stream in receiver.streams if stream]
+            receiver.streams.clear()
+            (stream,) = streams
+            lines = frames("lines", bytes(stream))
+            assert lines[:20_000] == [b"%d" % n for n in range(20_000)]
+            assert lines[20_000:] == ([b"from a thread"] if "thread" in end else [])
+
+
+FLIGHT = """
+import asyncio, sys, fanin
+
+async def main():
+    sink = await fanin.Sink(sys.argv[1], framing="lines", capacity=4096, send_buffer=4096).open_async()
+    tasks = [asyncio.create_task(sink.send_async(b"%d" % n)) for n in range(20_000)]
+    await asyncio.sleep(float(sys.argv[2]))
+    return sink, tasks
+
+sink, tasks = asyncio.run(main())
+print(sink.delivery.accepted, sum(not task.cancelled() for task in tasks))
+"""
+
+
+@pytest.mark.timeout(600)
+def test_an_exit_with_tasks_in_flight_loses_nothing_that_was_taken() -> None:
+    with Receiver(chunk=4096) as receiver:
+        for turn in range(100 if PROVE else 10):
+            done = python(FLIGHT, receiver.url, str(turn % 10 / 1000))
+            assert (done.returncode, done.stderr) == (0, "")
+            accepted, taken = map(int, done.stdout.split())
+            assert accepted == taken
+            wait_for(lambda: receiver.streams and receiver.ended.is_set())
+            assert len(frames("lines", bytes(receiver.streams.pop()))) == accepted
+
+
+STALLED = """
+import sys, threading, fanin
+sink = fanin.Sink(sys.argv[1], capacity="64 KiB", send_buffer=4096, close_timeout=0.5).open()
+{before}
+try:
+    while True:
+        sink.send(bytes(1000), timeout=0.3)
+except fanin.Full:
+    pass
+"""
+DAEMONS = """
+def load():
+    while True:
+        sink.send(bytes(1000))
+
+for _ in range(8):
+    threading.Thread(target=load, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("before", ["", DAEMONS], ids=["plain", "daemons"])
+def test_an_exit_beside_a_peer_that_does_not_read_ends_and_says_what_it_left(before: str) -> None:
+    for _ in range(100 if PROVE else 3):
+        with stalled() as listener:
+            began = time.monotonic()
+            done = python(STALLED.format(before=before), url_of(listener))
+            assert done.returncode == 0, done.stderr
+            assert time.monotonic() - began < 15
+            assert re.search(r"fanin: at exit: tcp://127.*of [0-9]+ accepted messages.* unsent", done.stderr), (
+                done.stderr
+            )
+
+
+ORPHAN = """
+import sys, gc, fanin
+sink = fanin.Sink(sys.argv[1], framing="lines").open()
+for n in range(20_000):
+    sink.send(b"%d" % n)
+del sink
+"""
+
+
+def test_what_a_collected_sink_took_is_written_before_the_exit() -> None:
+    with Receiver() as receiver:
+        done = python(ORPHAN, receiver.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        wait_for(lambda: receiver.streams and receiver.ended.is_set())
+        assert len(frames("lines", receiver.received)) == 20_000
+
+
+LAST = """
+import atexit, sys
+
+@atexit.register
+def last():
+    try:
+        sink.send(b"x")
+    except fanin.Closed as error:
+        print("closed")
+    try:
+        fanin.Sink(sys.argv[1]).open()
+    except fanin.Closed as error:
+        print("exiting" if "exiting" in str(error) else error)
+
+import fanin
+sink = fanin.Sink(sys.argv[1]).open()
+"""
+
+
+def test_what_comes_after_the_exit_is_told() -> None:
+    with Receiver() as receiver:
+        done = python(LAST, receiver.url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "closed\nexiting\n", "")
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+LONG = """
+import asyncio, sys, time, fanin
+sink = fanin.Sink(sys.argv[1], capacity="64 KiB", send_buffer=4096, close_timeout=60)
+sink.open()
+try:
+    while True:
+        sink.send(bytes(1000), timeout=0.3)
+except fanin.Full:
+    before = sink.delivery
+print("started", flush=True)
+try:
+    {call}
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+now = sink.delivery
+assert (now.accepted, now.dropped) == (before.accepted, before.dropped)
+assert now.accepted == now.written + now.unsent + now.in_doubt
+try:
+    sink.close(0)
+except fanin.TimedOut:
+    pass
+"""
+NOBODY = "fanin.Sink('tcp://127.0.0.1:9', reconnect='at_most_once', connect_timeout=60).open()"
+CALLS = {
+    "send": "sink.send(bytes(1000))",
+    "send_many": "sink.send_many([bytes(1000)] * 10)",
+    "flush": "sink.flush()",
+    "close": "sink.close()",
+    "open": NOBODY,
+    "send_async": "asyncio.run(sink.send_async(bytes(1000)))",
+    "flush_async": "asyncio.run(sink.flush_async())",
+    "close_async": "asyncio.run(sink.close_async())",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_ctrl_c_is_answered_at_once(call: str) -> None:
+    for _ in range(20 if PROVE else 1):
+        with stalled() as listener:
+            command = [sys.executable, "-c", LONG.format(call=call), url_of(listener)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+                assert process.stdout
+                assert process.stdout.readline() == "started\n"
+                time.sleep(0.3)
+                pressed = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                stdout, stderr = process.communicate(timeout=30)
+        assert (process.returncode, stderr) == (0, "")
+        # A tenth of a second on a machine with nothing else to do; a busy one gets some slack.
+        assert float(stdout) - pressed < 0.5
+
+
+# --- forks -----------------------------------------------------------------------------------------------------------
+
+FORK = """
+import asyncio, gc, os, sys, threading, time, fanin
+
+sink = fanin.Sink(sys.argv[1], framing="lines", on_drop=print).open()
+going = True
+
+def load():
+    n = 0
+    while going:
+        sink.send(b"%d" % n)
+        n += 1
+
+threads = [threading.Thread(target=load, daemon=True) for _ in range(3)]
+for thread in threads:
+    thread.start()
+
+def refused(call):
+    began = time.monotonic()
+    try:
+        call()
+    except fanin.Forked as error:
+        assert "forked child" in str(error)
+        return time.monotonic() - began
+    os._exit(1)
+
+def child(turn):
+    calls = [lambda: sink.send(b"x"), lambda: sink.try_send(b"x"), lambda: sink.send_many([b"x"]), sink.flush,
+             sink.close, lambda: sink.write(b"x"), sink.open, sink.stats, lambda: sink.delivery, lambda: len(sink),
+             lambda: asyncio.run(sink.send_async(b"x")), lambda: asyncio.run(sink.flush_async()), sink._events]
+    slow = [took for took in map(refused, calls[:10]) if took > 0.01]
+    assert len(slow) < 3, slow
+    list(map(refused, calls))
+    assert "of the process that forked" in repr(sink)
+    if turn % 2:
+        with fanin.Sink(sys.argv[1], framing="lines") as own:
+            own.send(b"child")
+            assert own.flush(timeout=20).written == 1
+        left = fanin.Sink(sys.argv[1], framing="lines").open()
+        left.send(b"child")
+    globals().pop("sink")
+    gc.collect()
+    sys.exit(7)
+
+for turn in range(int(sys.argv[2])):
+    one = os.fork()
+    if one == 0:
+        child(turn)
+    assert os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) == 7
+going = False
+for thread in threads:
+    thread.join()
+account = sink.close()
+assert account.complete
+print(account.accepted)
+"""
+
+
+def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
+    turns = 100 if PROVE else 10
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
+    with socket.create_server(("127.0.0.1", 0)) as listener, Gather(listener) as gather:
+        done = subprocess.run(
+            [*command, url_of(listener), str(turns)], check=False, capture_output=True, text=True, timeout=110
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        wait_for(lambda: len(gather.streams) == 1 + turns // 2 * 2 and gather.open == 0)
+        parent, *children = sorted(gather.streams, key=len, reverse=True)
+    assert len(frames("lines", bytes(parent))) == int(done.stdout)
+    assert {bytes(stream) for stream in children} == {b"child\n"}
+
+
+class Gather:
+    """Reads any number of connections at once."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        import threading
+
+        self.listener, self.streams, self.open = listener, list[bytearray](), 0
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+
+    def _accept(self) -> None:
+        import threading
+
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.streams.append(bytearray())
+                self.open += 1
+            threading.Thread(target=self._read, args=(connection, self.streams[-1]), daemon=True).start()
+
+    def _read(self, connection: socket.socket, stream: bytearray) -> None:
+        with connection:
+            while data := connection.recv(65536):
+                stream += data
+        with self.lock:
+            self.open -= 1
+
+    def __enter__(self) -> "Gather":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
+
+
+POOLS = """
+import multiprocessing, sys, warnings
+import fanin
+
+sink = None
+
+def use(_):
+    try:
+        sink.send(b"x")
+    except (fanin.Forked, AttributeError) as error:
+        return type(error).__name__
+
+def own(url):
+    with fanin.Sink(url) as mine:
+        mine.send(b"x")
+        return mine.flush(timeout=20)
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)
+    with fanin.Server() as server, fanin.Sink(server.url) as sink:
+        sink.send(b"first")
+        for method, told in (("fork", "Forked"), ("spawn", "AttributeError")):
+            with multiprocessing.get_context(method).Pool(2) as pool:
+                assert set(pool.map(use, range(4))) == {told}
+                assert {account.written for account in pool.map(own, [server.url] * 4)} == {1}
+        assert sink.flush(timeout=20).written == 1
+    print("ok")
+"""
+
+
+def test_process_pools(tmp_path: Path) -> None:
+    script = tmp_path / "pools.py"
+    script.write_text(POOLS)
+    done = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+# --- interpreters ----------------------------------------------------------------------------------------------------
+
+SUB = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+INNER = '''
+try:
+    import fanin
+except ImportError as error:
+    print("sub", error, flush=True)
+else:
+    print("imported", fanin, flush=True)
+'''
+
+def inside():
+    one = interpreters.create()
+    interpreters.run_string(one, INNER)
+    interpreters.destroy(one)
+
+{order}
+"""
+
+
+@pytest.mark.parametrize("order", ["inside(); import fanin", "import fanin; inside()", "inside(); inside()"])
+def test_a_sub_interpreter_is_refused(order: str) -> None:
+    done = python(SUB.format(order=order))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines, "it said nothing"
+    assert all(line.startswith("sub ") and "interpreter" in line for line in lines), lines

@@ -1,0 +1,120 @@
+"""What users see of types and help: a typed program passes two checkers, and every public name explains itself."""
+
+import asyncio
+import dataclasses
+import inspect
+import pydoc
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typed_example
+
+import fanin
+
+EXAMPLE = Path(__file__).with_name("typed_example.py")
+PUBLIC = [name for name in fanin.__all__ if not name.startswith("__")]
+CALLS = [name for name in PUBLIC if inspect.isroutine(getattr(fanin, name))]
+CLASSES = [name for name in PUBLIC if isinstance(getattr(fanin, name), type)]
+# Made by what the package returns or raises: the example stands where they come from.
+COMES_FROM = {
+    "Arrival": "Server.assert_delivered", "Arrivals": "Server.assert_delivered", "Article": "article",
+    "Checkup": "doctor", "ClosedLoop": "closed_loop", "Comparison": "Sweep.compare", "DryRun": "Plan.dry_run",
+    "Explanation": "Sweep.explain", "LineFault": "Proxy", "Mix": "mix", "Moment": "Live", "OpenLoop": "open_loop",
+    "Pause": "pause", "Records": "records", "Run": "run", "Scaling": "Sweep.scaling",
+    "Strategies": "strategies", "Strategy": "strategies", "Sweep": "sweep", "Table": "published",
+}  # fmt: skip
+
+
+def item(path: str) -> Any:
+    found: Any = fanin
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def check(*command: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *command], check=False, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_mypy_passes_a_typed_program() -> None:
+    pytest.importorskip("mypy")
+    check("mypy", "--strict", "--no-error-summary", "--config-file=", str(EXAMPLE))
+
+
+def test_pyright_passes_a_typed_program() -> None:
+    pytest.importorskip("pyright")
+    check("pyright", "--pythonpath", sys.executable, str(EXAMPLE))
+
+
+def test_a_checker_can_fail(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("import fanin\n\nfanin.run('swap/batch', producers='four')\nfanin.run('swap/batch').speed\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(wrong)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 1
+    assert '"Run" has no attribute "speed"' in done.stdout
+    assert 'expected "int"' in done.stdout
+
+
+def test_the_typed_program_runs() -> None:
+    assert typed_example.measured().delivered == 400
+    assert asyncio.run(typed_example.in_a_loop()) == "ok"
+    assert len(typed_example.swept()) == 16
+    assert typed_example.watched()[0] == "done"
+    assert "producers" in typed_example.refused()
+    assert typed_example.served() == 0
+    assert "swap/batch" in typed_example.found()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_help_shows_how_to_call(name: str) -> None:
+    call = getattr(fanin, name)
+    signature = inspect.signature(call)
+    assert all(one.annotation is not inspect.Parameter.empty for one in signature.parameters.values())
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert all(one.kind is not inspect.Parameter.VAR_POSITIONAL for one in signature.parameters.values())
+    text = pydoc.plain(pydoc.render_doc(call))
+    assert f"{name}(" in text
+    for parameter in signature.parameters if name != "run_async" else ():  # its arguments are those of `run`
+        assert re.search(rf"^\s+\**{parameter}: ", text, re.MULTILINE) or len(signature.parameters) < 2, parameter
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_help_shows_what_a_class_is(name: str) -> None:
+    kind = getattr(fanin, name)
+    text = pydoc.plain(pydoc.render_doc(kind))
+    assert text.splitlines()[2].startswith(f"class {name}(")
+    if dataclasses.is_dataclass(kind):
+        for field in (field for field in dataclasses.fields(kind) if field.name in vars(kind)["__annotations__"]):
+            docs = "\n".join(inspect.getdoc(base) or "" for base in kind.__mro__)
+            said = re.search(rf"^\s+(\w+, )*{field.name}: ", docs, re.MULTILINE)
+            assert said or field.name.startswith("_") or not documents_fields(kind), field.name
+
+
+def documents_fields(kind: type) -> bool:
+    return "Attributes:" in (kind.__doc__ or "") or "Args:" in (kind.__doc__ or "")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_an_example_that_runs(name: str) -> None:
+    """Its own, or one where it comes from; `test_docs.py` runs them."""
+    home = COMES_FROM.get(name, name)
+    doc = inspect.getdoc(item(home)) or ""
+    assert ">>>" in doc, f"{name}: no example in {home}"
+
+
+def test_names_that_come_from_elsewhere_are_those_without_an_example() -> None:
+    needless = [name for name in COMES_FROM if ">>>" in (vars(item(name)).get("__doc__") or "")]
+    assert needless == []
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if issubclass(getattr(fanin, name), fanin.FaninError)])
+def test_errors_name_a_page_that_is_there(name: str) -> None:
+    docs = Path(__file__).parent.parent / "docs"
+    assert (docs / f"{getattr(fanin, name).page}.md").is_file()
