@@ -5,6 +5,7 @@ import errno
 import pickle
 import queue
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -209,7 +210,46 @@ def test_sockets_that_are_none() -> None:
     with here, there:
         with pytest.raises(fanin.PlanError, match="capacity=0"):
             fanin.Sink.from_socket(here, capacity=0)
+        with pytest.raises(TypeError, match="'framming'"):
+            fanin.Sink.from_socket(here, framming="lines")
+        with pytest.raises(TypeError, match="'target'"):
+            fanin.Sink.from_socket(here, target="tcp://127.0.0.1:9")
         assert here.fileno() >= 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind("")
+        sock.connect(sock.getsockname())
+        with pytest.raises(fanin.PlanError, match="stream sockets"):
+            fanin.Sink.from_socket(sock)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_a_socket_of_another_family_is_refused() -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.connect((0, 0))
+        with pytest.raises(fanin.PlanError, match="TCP and Unix"):
+            fanin.Sink.from_socket(sock)
+
+
+def test_a_socket_that_speaks_tls_is_not_written_past_it() -> None:
+    here, there = socket.socketpair()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    with there, context.wrap_socket(here, do_handshake_on_connect=False) as secure:
+        with pytest.raises(fanin.PlanError, match="in the clear"):
+            fanin.Sink.from_socket(secure)
+        assert secure.fileno() >= 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+def test_a_socket_that_is_refused_leaves_no_descriptor() -> None:
+    here, there = socket.socketpair()
+    wrong = [{"framing": "none at all"}, {"reconnect": "at_most_once"}]
+    with here, there:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for settings in wrong * 5:
+            with pytest.raises(fanin.PlanError):
+                fanin.Sink.from_socket(here, **settings)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 # --- confirming, flushing, closing -----------------------------------------------------------------------------------
