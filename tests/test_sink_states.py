@@ -1,5 +1,6 @@
 """A sink's states: not open, open, full, disconnected, closed; and what opens, flushes and closes it."""
 
+import asyncio
 import copy
 import errno
 import pickle
@@ -12,10 +13,11 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from receivers import Receiver, url_of, wait_for
+from receivers import Receiver, stalled, url_of, wait_for
 
 import fanin
 
@@ -386,3 +388,30 @@ def test_there_is_no_cost_in_references() -> None:
             sink.send_many([data])
             sink.send_async(data).close()
     assert sys.getrefcount(data) == before
+
+
+def test_closing_beside_a_slow_callback_leaves_the_loop_free() -> None:
+    began, turns, goes_on = threading.Event(), 0, threading.Event()
+
+    def slow(_: object) -> None:
+        began.set()
+        goes_on.wait(20)
+
+    async def main() -> None:
+        nonlocal turns
+        with stalled() as listener:
+            sink = fanin.Sink(url_of(listener), on_full="drop_newest", on_drop=slow, capacity=2048, send_buffer=4096)
+            await sink.open_async()
+            while not began.is_set():
+                sink.try_send(bytes(1000))
+                await asyncio.sleep(0)
+            closing = asyncio.create_task(sink.close_async(timeout=0))
+            while not closing.done() and turns < 5:
+                await asyncio.sleep(0.01)
+                turns += 1
+            goes_on.set()
+            with suppress(fanin.TimedOut):  # what little there is may just have been written
+                await closing
+
+    asyncio.run(main())
+    assert turns == 5
