@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code = _guarded(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a program may be started with none
+            sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered would raise once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
