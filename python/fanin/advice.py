@@ -42,6 +42,12 @@ class Recommendation:
         finalists: The strategies of the last rounds, the best first.
         sweep: The runs of the last rounds.
         first: The runs that chose the finalists. They have no part in the ratio: who was lucky there would be twice.
+
+    Example:
+        >>> import fanin
+        >>> answer = fanin.recommend(producers=2, payload=64, capacity="64 KiB", rounds=2)
+        >>> answer.metric
+        'nanoseconds_per_message'
     """
 
     strategy: str | None
