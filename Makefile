@@ -188,9 +188,16 @@ notebooks: $(BUILT) ## execute notebooks/*.py in full and write the .ipynb besid
 	@$(PYTHON) scripts/execute_notebooks.py
 
 .PHONY: bench
-bench: $(READY) ## the native benchmarks
-	$(call say,bench: cargo bench)
+bench: $(BUILT) ## the native benchmarks, and every strategy beside the ceiling (some minutes)
+	$(call say,bench: cargo bench; fanin bench)
 	@$(CARGO) bench --quiet --locked
+	@$(BIN)/fanin bench
+
+STRATEGY ?= lanes/batch
+.PHONY: flamegraph
+flamegraph: $(READY) ## where a strategy's time goes: make flamegraph STRATEGY=swap/batch (needs perf)
+	$(call say,flamegraph: $(STRATEGY))
+	@scripts/flamegraph.sh $(STRATEGY)
 
 .PHONY: bench-lab
 bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms that differ twofold (some minutes)

@@ -1,6 +1,8 @@
 """What does it cost to be watched? The same run with a live view and without, side by side.
 
-python benches/live_cost.py [rounds]
+python benches/live_cost.py [rounds [word]]
+
+With a word, only the loads whose names hold it.
 
 In each round both are run, in an order that is drawn; the ratio is of their throughput, as proved at the server. The
 view is asked five times a second and its state is packed for a notebook each time, as the widget does.
@@ -62,12 +64,13 @@ def said(logs: Sequence[float]) -> str:
     return f"{exp(middle):.3f} times as long when watched [{exp(middle - reach):.3f}, {exp(middle + reach):.3f}]"
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 12, word: str = "") -> None:
     """Prints a line a load."""
     random = Random(0)
     for name, load in LOADS.items():
-        print(f"{name}: {said(compare(load, rounds, random))}", flush=True)
+        if word in name:
+            print(f"{name}: {said(compare(load, rounds, random))}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 12)
+    main(*map(int, sys.argv[1:2]), *sys.argv[2:3])

@@ -250,8 +250,8 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
         print(f"{on_full:12} {outcome}; at most {held:,} bytes held; {account}")
 
 # %% [markdown]
-# Each close ended within its time, and said what was left. (A sender that does not wait can be ahead of the actor, and so
-# find the capacity used up while the kernel has room: what was held may then still be written.)
+# Each close ended within its time, and said what was left. (A sender that does not wait can be ahead of the actor, and
+# so find the capacity used up while the kernel has room: what was held may then still be written.)
 #
 # ## A receiver that dies
 #

@@ -73,9 +73,9 @@ STEPS = (
     Step("cargo, the long tests", "cargo test --locked --features rivals --lib --tests -- --ignored --skip over_lanes "
          "--skip over_ring", 5400, tests),
     Step("properties of the core", "cargo test --locked --lib -- ledger framing splitter window frames", 1800, tests),
-    Step("loom, bound 2, the largest too", f"{MODELS} --features loom --test loom -- --include-ignored --nocapture",
+    Step("loom, bound 2, the largest too", f"{MODELS} --features loom -- --include-ignored --nocapture",
          3600, interleavings, {"LOOM_MAX_DURATION": "1200"}),
-    Step("loom, bound 3", f"{MODELS} --features loom --test loom -- --nocapture", 7200, interleavings,
+    Step("loom, bound 3", f"{MODELS} --features loom -- --nocapture", 7200, interleavings,
          {"LOOM_MAX_PREEMPTIONS": "3", "LOOM_MAX_DURATION": "120"}),
     Step("shuttle", f"{MODELS} --features shuttle --test shuttle -- --nocapture", 3600, schedules),
     Step("stress", "cargo test --locked --release --test stress -- --include-ignored --skip a_hundred --nocapture "

@@ -1,7 +1,8 @@
 //! What a thread, or the whole process, has used of the machine.
 //!
-//! The sum of user and system time is exact; the kernel splits it by sampling, so over a few milliseconds the split is
-//! coarse.
+//! The sum of user and system time is exact: it is read from the clock that counts a thread's or the process's processor
+//! time. What `getrusage` says may be as old as the last tick, some milliseconds, and is only asked for how that time is
+//! split; the kernel splits it by sampling, so over a few milliseconds the split is coarse.
 
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
@@ -46,9 +47,12 @@ impl Sub for Usage {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
+        // The sum is what is exact; the split, which is not, gives way to it.
+        let all = (self.user + self.system).saturating_sub(earlier.user + earlier.system);
+        let user = self.user.saturating_sub(earlier.user).min(all);
         Self {
-            user: self.user.saturating_sub(earlier.user),
-            system: self.system.saturating_sub(earlier.system),
+            user,
+            system: all.saturating_sub(user),
             voluntary_switches: self.voluntary_switches.saturating_sub(earlier.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_sub(earlier.involuntary_switches),
             page_faults: self.page_faults.saturating_sub(earlier.page_faults),
@@ -72,24 +76,29 @@ mod unix {
     use std::time::Duration;
 
     use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::{TimeVal, TimeValLike};
+    use nix::sys::time::{TimeSpec, TimeVal, TimeValLike};
+    use nix::time::{ClockId, clock_gettime};
 
     use super::Usage;
 
     pub(super) fn process() -> Usage {
-        of(UsageWho::RUSAGE_SELF)
+        of(UsageWho::RUSAGE_SELF, ClockId::CLOCK_PROCESS_CPUTIME_ID)
     }
 
     #[cfg(target_os = "linux")]
     pub(super) fn thread() -> Usage {
-        of(UsageWho::RUSAGE_THREAD)
+        of(UsageWho::RUSAGE_THREAD, ClockId::CLOCK_THREAD_CPUTIME_ID)
     }
 
-    fn of(whose: UsageWho) -> Usage {
-        let Ok(usage) = getrusage(whose) else { return Usage::default() };
+    fn of(whose: UsageWho, clock: ClockId) -> Usage {
+        let (Ok(usage), Ok(spent)) = (getrusage(whose), clock_gettime(clock)) else { return Usage::default() };
+        let (user, system) = (duration(usage.user_time()), duration(usage.system_time()));
+        let all = exact(spent);
+        let share = user.as_secs_f64() / (user + system).as_secs_f64().max(f64::MIN_POSITIVE);
+        let user = all.mul_f64(share.clamp(0.0, 1.0));
         Usage {
-            user: duration(usage.user_time()),
-            system: duration(usage.system_time()),
+            user,
+            system: all.saturating_sub(user),
             voluntary_switches: usage.voluntary_context_switches().unsigned_abs(),
             involuntary_switches: usage.involuntary_context_switches().unsigned_abs(),
             page_faults: usage.minor_page_faults().unsigned_abs(),
@@ -98,6 +107,10 @@ mod unix {
 
     fn duration(time: TimeVal) -> Duration {
         Duration::from_micros(time.num_microseconds().unsigned_abs())
+    }
+
+    fn exact(time: TimeSpec) -> Duration {
+        Duration::new(time.tv_sec().unsigned_abs(), u32::try_from(time.tv_nsec()).unwrap_or(0))
     }
 }
 

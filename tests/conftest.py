@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
@@ -13,6 +14,10 @@ import pytest
 from receivers import Receiver, fill, stalled, url_of
 
 import fanin
+
+# What runs in the background of a shell may have been told to ignore Ctrl-C; what the tests start is to hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NS = {"mpsc-one/each": 1000, "mpsc/batch": 100, "swap/batch": 50}
 

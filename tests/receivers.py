@@ -52,7 +52,8 @@ class Receiver:
     def __init__(
         self, path: Path | None = None, *, echo: bool = False, reading: bool = True, chunk: int = 65536
     ) -> None:
-        self.listener = socket.socket(socket.AF_UNIX) if path else stalled()
+        # Small, so that there is soon no room; much smaller, and the kernel sends by its timers, some windows a second.
+        self.listener = socket.socket(socket.AF_UNIX) if path else stalled(65536)
         if path:
             self.listener.bind(str(path))
             self.listener.listen()

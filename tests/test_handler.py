@@ -287,7 +287,9 @@ def test_a_forked_child_has_a_connection_of_its_own(host: Collector) -> None:
 logging.info("parent")
 child = os.fork()
 if not child:
+    assert "not used since the fork" in repr(handler)
     logging.info("child")
+    assert "0 dropped" in repr(handler)
     assert handler.delivery().accepted == 1
     logging.shutdown()
     os._exit(0)

@@ -19,6 +19,7 @@ NUMBERS = (
     "nanoseconds_per_message",
     "messages_per_second",
     "bytes_per_second",
+    "cpu_nanoseconds_per_message",
 )
 
 

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shlex
 import signal
 import socket
 import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from collector import Collector, free_port
@@ -166,3 +168,44 @@ def test_a_line_that_is_too_long_is_1(host: Collector, send: Send) -> None:
     said, error = send(b"short\n" + b"x" * 200 + b"\n", host.url, "--max-frame", "100", code=1)
     assert ": 1 written" in said
     assert "100" in error
+
+
+def test_a_line_without_an_end_is_not_kept_beyond_what_could_be_sent(host: Collector, send: Send) -> None:
+    command = [*send.command, host.url, "--capacity", "1000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        pipe, process.stdin = process.stdin, None
+        assert pipe is not None
+        # Nobody reads to the end: there is none.
+        with suppress(BrokenPipeError):
+            for _ in range(1000):
+                pipe.write(bytes(65536))
+            pytest.fail("it keeps all of it")
+        said, error = process.communicate(timeout=60)
+        with suppress(BrokenPipeError):
+            pipe.close()
+    assert process.returncode == 1
+    assert b"1000 bytes" in error, (said, error)
+
+
+def test_bytes_as_they_come_fit_into_what_there_is(host: Collector, send: Send) -> None:
+    data = bytes(range(256)) * 100
+    send(data, host.url, "--framing", "none", "--capacity", "1000")
+    host.until(lambda: host.bytes == data)
+
+
+def test_full_is_accounted_for(send: Send) -> None:
+    with fanin.Server(read_rate=1000) as server:
+        lines = b"x" * 1000 + b"\n"
+        arguments = ("--on-full", "raise", "--capacity", "2000", "--timeout", "0")
+        said, error = send(lines * 30_000, server.url, *arguments, code=1)
+    assert re.match(r"[\d,]+ messages?, ", said)
+    assert "is full" in error
+
+
+def test_it_runs_with_nothing_to_read_from_or_write_to(host: Collector, send: Send) -> None:
+    command = " ".join(shlex.quote(word) for word in [*send.command, host.url])
+    closed = subprocess.run(["sh", "-c", f"{command} <&-"], check=False, capture_output=True, timeout=60)
+    assert closed.returncode == 3
+    assert closed.stderr.endswith(b"standard input is closed\n")
+    mute = subprocess.run(["sh", "-c", f"{command} >&-"], check=False, input=b"line\n", stderr=-1, timeout=60)
+    assert (mute.returncode, mute.stderr) == (0, b"")

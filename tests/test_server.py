@@ -87,6 +87,7 @@ def test_messages_are_told_apart(framing: Any, stream: bytes) -> None:
 def test_messages_of_one_size() -> None:
     with fanin.Server(framing=4) as server:
         send(server, b"aaaabbbbcc")
+        server.wait_for(2, timeout=20)
         settle(server, open=0, opened=1)
         assert server.messages() == [b"aaaa", b"bbbb"]
         assert "1 connection ended in the middle of a message" in str(raised(server, 3).arrivals)

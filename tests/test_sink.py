@@ -181,6 +181,8 @@ def test_keywords_and_wrong_timeouts(receiver: Receiver) -> None:
                 call(timeout=-1)
         with pytest.raises(fanin.PlanError, match="timeout=NaN"):
             sink.send_many([b"x"], timeout=math.nan)
+        with pytest.raises(fanin.PlanError, match="timeout=-1"):
+            sink.send(b"x", timeout=-1)  # with room, too
 
 
 # --- many ------------------------------------------------------------------------------------------------------------

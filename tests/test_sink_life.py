@@ -392,3 +392,42 @@ def test_a_sub_interpreter_is_refused(order: str) -> None:
     lines = done.stdout.splitlines()
     assert lines, "it said nothing"
     assert all(line.startswith("sub ") and "interpreter" in line for line in lines), lines
+
+
+# --- dropped by an exception -----------------------------------------------------------------------------------------
+
+FORGOTTEN = """
+import sys, warnings, fanin
+warnings.simplefilter(sys.argv[1])
+def call(*arguments): pass
+with fanin.Server() as server, fanin.Sink(server.url) as sink:
+    for _ in range(20):
+        try:
+            call(sink.send_async(b"x"), 1 / 0)
+        except ZeroDivisionError:
+            print("raised", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["always", "error"])
+def test_a_send_that_is_forgotten_by_an_exception_leaves_it_as_it_is(kind: str) -> None:
+    done = python(FORGOTTEN, kind)
+    assert (done.returncode, done.stdout.split()) == (0, 20 * ["raised"]), done.stderr
+    assert "never awaited" in done.stderr
+    assert "SystemError" not in done.stderr
+
+
+ENDLESS = """
+import itertools, signal, sys, fanin
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+with fanin.Server() as server, fanin.Sink(server.url, capacity=1000, on_full="drop_newest") as sink:
+    try:
+        sink.send_many(itertools.repeat(b"x"))
+    except KeyboardInterrupt as stop:
+        print(stop.taken == sink.delivery.accepted > 0)
+"""
+
+
+def test_ctrl_c_ends_a_send_of_many_that_never_waits() -> None:
+    assert python(ENDLESS, timeout=30).stdout == "True\n"

@@ -1,20 +1,23 @@
 """A sink's states: not open, open, full, disconnected, closed; and what opens, flushes and closes it."""
 
+import asyncio
 import copy
 import errno
 import pickle
 import queue
 import socket
+import ssl
 import sys
 import threading
 import time
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from receivers import Receiver, url_of, wait_for
+from receivers import Receiver, stalled, url_of, wait_for
 
 import fanin
 
@@ -209,7 +212,46 @@ def test_sockets_that_are_none() -> None:
     with here, there:
         with pytest.raises(fanin.PlanError, match="capacity=0"):
             fanin.Sink.from_socket(here, capacity=0)
+        with pytest.raises(TypeError, match="'framming'"):
+            fanin.Sink.from_socket(here, framming="lines")
+        with pytest.raises(TypeError, match="'target'"):
+            fanin.Sink.from_socket(here, target="tcp://127.0.0.1:9")
         assert here.fileno() >= 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind("")
+        sock.connect(sock.getsockname())
+        with pytest.raises(fanin.PlanError, match="stream sockets"):
+            fanin.Sink.from_socket(sock)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+def test_a_socket_of_another_family_is_refused() -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.connect((0, 0))
+        with pytest.raises(fanin.PlanError, match="TCP and Unix"):
+            fanin.Sink.from_socket(sock)
+
+
+def test_a_socket_that_speaks_tls_is_not_written_past_it() -> None:
+    here, there = socket.socketpair()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    with there, context.wrap_socket(here, do_handshake_on_connect=False) as secure:
+        with pytest.raises(fanin.PlanError, match="in the clear"):
+            fanin.Sink.from_socket(secure)
+        assert secure.fileno() >= 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+def test_a_socket_that_is_refused_leaves_no_descriptor() -> None:
+    here, there = socket.socketpair()
+    wrong = [{"framing": "none at all"}, {"reconnect": "at_most_once"}]
+    with here, there:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for settings in wrong * 5:
+            with pytest.raises(fanin.PlanError):
+                fanin.Sink.from_socket(here, **settings)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 # --- confirming, flushing, closing -----------------------------------------------------------------------------------
@@ -346,3 +388,30 @@ def test_there_is_no_cost_in_references() -> None:
             sink.send_many([data])
             sink.send_async(data).close()
     assert sys.getrefcount(data) == before
+
+
+def test_closing_beside_a_slow_callback_leaves_the_loop_free() -> None:
+    began, turns, goes_on = threading.Event(), 0, threading.Event()
+
+    def slow(_: object) -> None:
+        began.set()
+        goes_on.wait(20)
+
+    async def main() -> None:
+        nonlocal turns
+        with stalled() as listener:
+            sink = fanin.Sink(url_of(listener), on_full="drop_newest", on_drop=slow, capacity=2048, send_buffer=4096)
+            await sink.open_async()
+            while not began.is_set():
+                sink.try_send(bytes(1000))
+                await asyncio.sleep(0)
+            closing = asyncio.create_task(sink.close_async(timeout=0))
+            while not closing.done() and turns < 5:
+                await asyncio.sleep(0.01)
+                turns += 1
+            goes_on.set()
+            with suppress(fanin.TimedOut):  # what little there is may just have been written
+                await closing
+
+    asyncio.run(main())
+    assert turns == 5

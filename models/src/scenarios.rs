@@ -92,6 +92,20 @@ pub fn two_producers<Q: Queue>(shape: Shape) {
     second.join().unwrap();
 }
 
+/// Together they send more than there is room for, so they wait for each other.
+pub fn producers_in_turn<Q: Queue>(shape: Shape) {
+    let (sender, mut receiver) = Q::open(&shape);
+    let first = produce(sender.clone(), &[b"a", b"b"]);
+    let second = produce(sender, &[b"c"]);
+    let mut all = drain_to_the_end(&mut receiver);
+    let place = |message: &[u8]| all.iter().position(|found| found == message);
+    assert!(place(b"a") < place(b"b"));
+    all.sort();
+    assert_eq!(all, [b"a", b"b", b"c"]);
+    first.join().unwrap();
+    second.join().unwrap();
+}
+
 /// Both send at once, and nobody looks before they are done.
 pub fn two_that_meet<Q: Queue>(shape: Shape) {
     let (mut sender, mut receiver) = Q::open(&shape);

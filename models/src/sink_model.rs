@@ -91,7 +91,9 @@ impl Actor {
             self.core.end(Ending::Closed);
             return false;
         }
-        lent.into_iter().for_each(|segment| self.window.admit(segment));
+        for segment in lent {
+            self.window.admit(segment);
+        }
         true
     }
 

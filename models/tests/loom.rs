@@ -15,8 +15,8 @@ use fanin_models::queue::sharded::Sharded;
 use fanin_models::queue::swap::Swap;
 use fanin_models::scenarios::{
     UNBOUNDED, a_waiter_gives_up, close_beside_sends, close_beside_two_that_wait, close_first, displace_beside_a_drain,
-    memory_is_used_anew, one_producer, parts, receiver_dies, room_for, stalls_in_its_write, two_producers,
-    two_that_meet,
+    memory_is_used_anew, one_producer, parts, producers_in_turn, receiver_dies, room_for, stalls_in_its_write,
+    two_producers, two_that_meet,
 };
 
 /// The stack for messages of any size.
@@ -52,6 +52,9 @@ models! {
     lanes_of_two_producers: two_producers::<Lanes>(UNBOUNDED);
     lanes_that_wait_for_room: one_producer::<Lanes>(room_for(1), &[b"a", b"b"]);
     lanes_that_wait_in_turn: two_producers::<Lanes>(room_for(1));
+    /// Who has waited goes on ahead of who still waits, as far as the queue holds.
+    lanes_that_take_a_turn: one_producer::<Lanes>(room_for(2), &[b"a", b"b", b"c", b"d"]);
+    lanes_that_take_turns: producers_in_turn::<Lanes>(room_for(2));
     lanes_close_before_a_send: close_first::<Lanes>(UNBOUNDED);
     lanes_close_beside_sends: close_beside_sends::<Lanes>(UNBOUNDED);
     lanes_close_beside_a_sender_that_waits: close_beside_sends::<Lanes>(room_for(1));

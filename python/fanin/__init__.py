@@ -55,6 +55,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Proxy",
+    "Recommendation",
     "Reconnected",
     "Records",
     "Run",
@@ -80,6 +81,7 @@ __all__ = [
     "open_loop",
     "pause",
     "published",
+    "recommend",
     "records",
     "replay",
     "resume",
@@ -92,6 +94,7 @@ __all__ = [
 if TYPE_CHECKING:
     from ._inbox import Arrival
     from ._told import Dropped, Reconnected
+    from .advice import Recommendation, recommend
     from .answer import Article, article, published, replay
     from .arrivals import Arrivals
     from .catalogue import Strategies, Strategy, strategies
@@ -138,6 +141,7 @@ else:
     _HOMES = {
         "_told": "Dropped Reconnected",
         "_inbox": "Arrival",
+        "advice": "Recommendation recommend",
         "answer": "Article article published replay",
         "arrivals": "Arrivals",
         "catalogue": "Strategies Strategy strategies",

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from . import _native
 
-__all__ = ["Line", "finish", "line"]
+__all__ = ["Line", "ended", "finish", "line"]
 
 T = TypeVar("T")
 
@@ -92,3 +94,13 @@ async def _until_done(operation: _native.Operation) -> None:
             await future
         finally:
             here.leave(token)
+
+
+async def ended(thread: threading.Thread | None, seconds: float) -> None:
+    """Waits for a thread's end, unless it is this one; the loop goes on meanwhile."""
+    deadline, pause = time.monotonic() + seconds, 0.001
+    while thread is not None and thread is not threading.current_thread() and thread.is_alive():
+        if time.monotonic() >= deadline:
+            return
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 0.05)

@@ -5,23 +5,33 @@ from __future__ import annotations
 import inspect
 import os
 import socket
+import sys
 from typing import Any
 
 from . import _check
 
-__all__ = ["defaults", "duplicate", "peer"]
+__all__ = ["complete", "peer"]
+
+FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
-def defaults(kind: type) -> dict[str, Any]:
-    """The settings of a sink that is told nothing."""
+def complete(kind: type, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the defaults of those that are not given; one that there is not raises, as in any call."""
     parameters = inspect.signature(kind.__new__).parameters.values()
-    return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    defaults = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    for name in settings.keys() - defaults.keys():
+        raise TypeError(f"{kind.__name__}.from_socket() got an unexpected keyword argument {name!r}")
+    return defaults | settings
 
 
 def peer(sock: socket.socket) -> str:
     """The other end, as a target."""
     if not isinstance(sock, socket.socket):
         raise _check.refuse("sock", sock, "allowed is a connected socket.socket")
+    if _speaks_tls(sock):
+        raise _check.refuse("sock", sock, "a sink would write past its TLS, in the clear: connect to tls://HOST:PORT")
+    if sock.family not in FAMILIES:
+        raise _check.refuse("sock", sock, "allowed are stream sockets of TCP and Unix")
     name = sock.getpeername()
     if sock.family == socket.AF_UNIX:
         text = name if isinstance(name, str) else "@" + os.fsdecode(name[1:])
@@ -30,6 +40,7 @@ def peer(sock: socket.socket) -> str:
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
 
 
-def duplicate(sock: socket.socket) -> int:
-    """A descriptor of its own, not inherited, for the core to take over."""
-    return os.dup(sock.fileno())
+def _speaks_tls(sock: socket.socket) -> bool:
+    """Whether it is one of `ssl`, which is not imported for the question."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(sock, ssl.SSLSocket)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cli_send, cli_servers, cli_stats
+from . import cli_bench, cli_send, cli_servers, cli_stats
 
 __all__ = ["main"]
 
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code = _guarded(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a program may be started with none
+            sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered would raise once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -398,5 +399,6 @@ COMMANDS: tuple[tuple[str, str, str, Callable[[argparse.Namespace], int], Callab
     ("strategies", "every queue and write policy", "strategies --json", _strategies, _no_arguments),
     *cli_servers.COMMANDS,
     *cli_send.COMMANDS,
+    *cli_bench.COMMANDS,
     *cli_stats.COMMANDS,
 )

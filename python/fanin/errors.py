@@ -306,6 +306,9 @@ class ArrivalTimeout(NotArrived, TimeoutError):  # noqa: N818 - a state, not a m
         ArrivalTimeout
     """
 
+    # Of its bases only this one makes room for the fields of an OSError; what unpickles may ask for it by name.
+    __new__ = TimeoutError.__new__  # type: ignore[assignment]
+
 
 class NotDelivered(FaninError):  # noqa: N818 - a state, not a mistake
     """A run did not deliver every message exactly once and in order.

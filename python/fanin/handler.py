@@ -140,7 +140,9 @@ class SinkHandler(logging.Handler):
         super().close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._target} ({logging.getLevelName(self.level)}): {self.dropped:,} dropped>"
+        # In a forked child that has not logged yet the account is the parent's.
+        known = "not used since the fork" if self._sink._is_foreign else f"{self.dropped:,} dropped"
+        return f"<{type(self).__name__} {self._target} ({logging.getLevelName(self.level)}): {known}>"
 
     # --- what is rare -------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .stats.explain import Explanation
     from .stats.noise import Checkup
     from .stats.scaling import Scaling
+    from .table import Table
 
 __all__ = ["Questions"]
 
@@ -185,6 +186,33 @@ class Questions:
         from . import plot_regimes
 
         return plot_regimes.draw(self, metric, x=x, y=y, ax=ax)
+
+    def regimes(
+        self,
+        metric: str = "nanoseconds_per_message",
+        *,
+        equivalence: float = 0.05,
+        noise: float | Checkup | None = None,
+    ) -> Table:
+        """Which strategy wins where, as a table: a row a point, with the `winner`, or None where that is undecided.
+
+        Args:
+            metric: As for `compare`.
+            equivalence: As for `compare`.
+            noise: As for `compare`.
+
+        Returns:
+            A `Table` with the axes that vary, `winner`, `next`, and by how much it leads that: `ratio`, `low`, `high`.
+
+        Example:
+            >>> import fanin
+            >>> sweep = fanin.sweep(["mpsc-one/each", "mpsc/batch"], [8], rounds=3, min_seconds=0)
+            >>> sweep.regimes().columns
+            ('producers', 'winner', 'next', 'ratio', 'low', 'high')
+        """
+        from .stats.regimes import regimes
+
+        return regimes(self, metric, equivalence=equivalence, noise=noise)
 
     def plot_latency(self, *, by: str = "strategy", ax: Axes | None = None) -> Axes:
         """Latency by quantile, a line a value of `by`: for sweeps under an open load. Needs `fanin[plot]`.

@@ -71,10 +71,14 @@ def rates(columns: Mapping[str, Sequence[Any]]) -> Columns:
     """The columns that follow from others; None for a run that did not deliver."""
     messages, size, time = columns["delivered"], columns["bytes"], columns["deliver_ns"]
     pairs = list(zip(messages, time, strict=True))
+    cpu = zip(columns["cpu_user_ns"], columns["cpu_system_ns"], pairs, strict=True)
     return {
         "nanoseconds_per_message": tuple([t / n if t is not None and n else None for n, t in pairs]),
         "messages_per_second": tuple([n / (t / 1e9) if t else None for n, t in pairs]),
         "bytes_per_second": tuple([n / (t / 1e9) if t else None for n, t in zip(size, time, strict=True)]),
+        "cpu_nanoseconds_per_message": tuple(
+            [(user + system) / n if t is not None and n else None for user, system, (n, t) in cpu]
+        ),
     }
 
 

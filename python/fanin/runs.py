@@ -204,6 +204,11 @@ class Run:
         return _ratio(self.bytes, self.deliver_seconds)
 
     @property
+    def cpu_nanoseconds_per_message(self) -> float | None:
+        """CPU time of producers, actor and server together, a message. None unless delivered."""
+        return None if self.deliver_ns is None else _ratio(self.cpu_user_ns + self.cpu_system_ns, self.delivered)
+
+    @property
     def cpu_seconds(self) -> float:
         """CPU time of the whole process during the run: producers, actor and server."""
         return (self.cpu_user_ns + self.cpu_system_ns) / 1e9
@@ -296,7 +301,7 @@ class Run:
 
 DELIVERED = ("ok", "saturated")
 SHOWN_LATENCIES = {"p50": "50 %", "p99": "99 %", "p999": "99.9 %", "max": "max"}
-RATES = ("nanoseconds_per_message", "messages_per_second", "bytes_per_second")
+RATES = ("nanoseconds_per_message", "messages_per_second", "bytes_per_second", "cpu_nanoseconds_per_message")
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import threading
@@ -38,18 +39,21 @@ def send(
     """
     from .sink import Sink
 
+    if source is None and sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
     sink, began, trouble, code = Sink(target, **settings), time.monotonic(), "", OK
     try:
         sink.open()
         with _line(sink, began, progress):
-            _pass_on(source or sys.stdin.buffer, sink, whole=settings["framing"] == "none")
+            longest = min(sink.stats().capacity_bytes, settings.get("max_frame", sys.maxsize))
+            _pass_on(source or sys.stdin.buffer, sink, longest, whole=settings["framing"] == "none")
         delivery = sink.close(timeout)
     except KeyboardInterrupt:
         delivery, trouble, code = _ended(sink, timeout), "interrupted", INTERRUPTED
     except (errors.Disconnected, errors.TimedOut) as error:
         delivery, trouble, code = error.delivery or sink.delivery, str(error), NOT_DELIVERED
         _ended(sink, 0.0)
-    except errors.MessageError as error:
+    except (errors.MessageError, errors.Full) as error:
         delivery, trouble, code = _ended(sink, timeout), str(error), NOT_DELIVERED
     if code == OK and delivery.in_doubt + delivery.unsent:
         code = NOT_DELIVERED
@@ -59,26 +63,30 @@ def send(
     return code
 
 
-def _pass_on(source: BinaryIO, sink: Sink, *, whole: bool) -> None:
+def _pass_on(source: BinaryIO, sink: Sink, longest: int, *, whole: bool) -> None:
     """Takes what there is, so that a slow pipe is passed on as it comes.
 
-    Each line is a message, or each `whole` piece.
+    Each line is a message, or each `whole` piece. A line is not kept beyond the `longest` that the sink would take.
     """
     read: Any = getattr(source, "read1", source.read)
     rest: list[bytes] = []
-    while piece := read(PIECE):
+    held = 0
+    while piece := read(min(PIECE, longest) if whole else PIECE):
         if whole:
             sink.send(piece)
             continue
         head, newline, tail = piece.rpartition(b"\n")
         if not newline:
             rest.append(piece)
+            held += len(piece)
+            if held > longest:
+                break  # the send below says so
             continue
         lines = head.split(b"\n")
         if rest:
             lines[0] = b"".join(rest) + lines[0]
         sink.send_many(lines)
-        rest = [tail] if tail else []
+        rest, held = [tail] if tail else [], len(tail)
     if rest:
         sink.send(b"".join(rest))
 

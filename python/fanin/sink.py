@@ -138,8 +138,8 @@ class Sink(_native.Sink):
             The sink, open.
 
         Raises:
-            PlanError: A setting is wrong.
-            OSError: It is no connected stream socket.
+            PlanError: A setting is wrong, or it is no stream socket, or one that speaks TLS.
+            OSError: It is not connected.
 
         Example:
             >>> import fanin, socket
@@ -150,19 +150,19 @@ class Sink(_native.Sink):
             b'hello\\n'
             >>> there.close()
         """
-        from ._sockets import defaults, duplicate, peer
+        from ._sockets import complete, peer
 
-        given = defaults(cls) | settings | {"target": peer(sock)}
-        made = cls._make(given, duplicate(sock))
+        made = cls._make(complete(cls, settings) | {"target": peer(sock)}, sock)
         sock.close()
         return made.open()
 
     @classmethod
-    def _make(cls, given: dict[str, Any], descriptor: int | None) -> Self:
+    def _make(cls, given: dict[str, Any], sock: socket.socket | None) -> Self:
         told = {"on_drop": "dropped", "on_error": "error", "on_reconnect": "reconnected"}
         callbacks = {event: _check.callback(name, given[name]) for name, event in told.items()}
         checked = settings(given)
-        self = super().__new__(cls, checked, descriptor)
+        # A descriptor of its own, once all else is right, for the core to take over.
+        self = super().__new__(cls, checked, None if sock is None else os.dup(sock.fileno()))
         self._callbacks = {event: callback for event, callback in callbacks.items() if callback}
         self._closed = self._opened = self._reported = False
         # With reconnecting an opening has no end of its own.
@@ -298,7 +298,7 @@ class Sink(_native.Sink):
         from ._loops import finish
 
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        with _Closing(self) as closing:
+        async with _Closing(self) as closing:
             closing.account = await finish(self._closing(seconds), None)
         return closing.account or self.delivery
 
@@ -405,13 +405,32 @@ class _Closing:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
-        sink, known = self.sink, error is None or isinstance(error, (Disconnected, TimedOut))
-        if not known:
+        if not _is_account(error):
             return False
-        first, sink._reported = not sink._reported, True
-        _exits.forget(sink)
-        _join(sink._told)
+        _join(self.sink._told)
+        return self._settle(error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> bool:
+        from ._loops import ended
+
+        if not _is_account(error):
+            return False
+        await ended(self.sink._told, _exits.LAST_SECONDS)
+        return self._settle(error)
+
+    def _settle(self, error: BaseException | None) -> bool:
+        first, self.sink._reported = not self.sink._reported, True
+        _exits.forget(self.sink)
         return error is not None and not first
+
+
+def _is_account(error: BaseException | None) -> bool:
+    return error is None or isinstance(error, (Disconnected, TimedOut))
 
 
 def _join(told: threading.Thread | None) -> None:

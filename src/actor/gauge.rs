@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts that go on from a run to the next. Clones are the same gauge.
+/// Counts that go on from a run to the next, of one run at a time. Clones are the same gauge.
 #[derive(Clone, Debug, Default)]
 pub struct Gauge(Arc<Counts>);
 
@@ -63,6 +63,7 @@ impl Gauge {
     /// ```
     #[must_use]
     pub fn read(&self) -> Reading {
+        // Relaxed: counts, on whose strength nothing else is read.
         let Counts { messages, bytes, drains, dropped, stood, peak } = &*self.0;
         let [messages, bytes, drains, dropped, stood] =
             [messages, bytes, drains, dropped, stood].map(|count| count.load(Ordering::Relaxed));
@@ -71,17 +72,27 @@ impl Gauge {
 
     /// Counts a drain, which found `backlog` bytes and took `bytes` of them.
     pub(super) fn drained(&self, messages: u64, bytes: u64, backlog: u64) {
-        self.0.messages.fetch_add(messages, Ordering::Relaxed);
-        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.0.drains.fetch_add(1, Ordering::Relaxed);
-        self.0.stood.fetch_add(backlog, Ordering::Relaxed);
-        self.0.peak.fetch_max(backlog, Ordering::Relaxed);
+        // Relaxed: see `read`.
+        raise(&self.0.messages, messages);
+        raise(&self.0.bytes, bytes);
+        raise(&self.0.drains, 1);
+        raise(&self.0.stood, backlog);
+        if backlog > self.0.peak.load(Ordering::Relaxed) {
+            self.0.peak.store(backlog, Ordering::Relaxed);
+        }
     }
 
     /// Counts messages that a full queue has cost.
     pub(crate) fn dropped(&self, messages: u64) {
+        // Relaxed: see `read`.
         self.0.dropped.fetch_add(messages, Ordering::Relaxed);
     }
+}
+
+/// One actor at a time raises these, so a load and a store do: where a drain brings one message, locked additions would
+/// be seen in its time. A peak that is read in between may come again.
+fn raise(count: &AtomicU64, amount: u64) {
+    count.store(count.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -126,20 +126,24 @@ struct Producer<S> {
 impl<S: Sender> Producer<S> {
     async fn task(mut self) -> Produced {
         self.start.raised().await;
-        let mut pen = self.script.clone().pen();
+        let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        while produced.sent < self.messages && self.prepare_task().await {
-            let message = pen.write(self.number, produced.sent);
-            // The path of every message: no future of its own.
-            let offered = if self.offer.waits() {
-                self.sender.send(message).await.map(|()| 0)
-            } else {
-                // A producer that never waits gives the others their turn all the same.
-                tokio::task::coop::consume_budget().await;
-                self.offer.at_once(&mut self.sender, message)
-            };
-            if !produced.count(offered) {
-                break;
+        'all: while let Some(page) = pages.lay_out() {
+            for message in page {
+                if self.idles() && !self.prepare_task().await {
+                    break 'all;
+                }
+                // The path of every message: no future of its own.
+                let offered = if self.offer.waits() {
+                    self.sender.send(message).await.map(|()| 0)
+                } else {
+                    // A producer that never waits gives the others their turn all the same.
+                    tokio::task::coop::consume_budget().await;
+                    self.offer.at_once(&mut self.sender, message)
+                };
+                if !produced.count(offered) {
+                    break 'all;
+                }
             }
         }
         Produced { last: Instant::now(), ..produced }
@@ -147,15 +151,23 @@ impl<S: Sender> Producer<S> {
 
     fn thread(mut self) -> Produced {
         pollster::block_on(self.start.raised());
-        let mut pen = self.script.clone().pen();
+        let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
-        while produced.sent < self.messages && self.prepare_thread() {
-            let message = pen.write(self.number, produced.sent);
-            if !produced.count(self.offer.blocking(&mut self.sender, message)) {
-                break;
+        'all: while let Some(page) = pages.lay_out() {
+            for message in page {
+                let ready = !self.idles() || self.prepare_thread();
+                if !ready || !produced.count(self.offer.blocking(&mut self.sender, message)) {
+                    break 'all;
+                }
             }
         }
         Produced { last: Instant::now(), ..produced }
+    }
+
+    /// Whether anything comes before a message.
+    #[inline]
+    fn idles(&self) -> bool {
+        !(self.delay.is_zero() && self.work.is_zero())
     }
 
     /// What comes before a message; `false` when the run was stopped in it.

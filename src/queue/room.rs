@@ -156,6 +156,23 @@ impl Room {
         Ok(())
     }
 
+    /// The same for one whose turn it is: who stands in line waits until the turn is over.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take); [`SendError::Full`] only when there is no room.
+    pub fn take_in_turn(&mut self, length: usize) -> Result<(), SendError> {
+        let Some(capacity) = self.capacity else { return Ok(()) };
+        let need = capacity.need(length);
+        if need > capacity.limit() {
+            return Err(SendError::TooLarge);
+        }
+        if self.used + need > capacity.limit() {
+            return Err(SendError::Full);
+        }
+        self.used += need;
+        Ok(())
+    }
+
     /// Whether anybody stands in line, granted or not.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
@@ -210,7 +227,7 @@ impl Room {
             self.granted -= 1;
             self.used -= waiter.need;
         }
-        self.grant(woken);
+        self.grant(0, woken);
     }
 
     /// Gives back the room of `messages` messages with `bytes` bytes in all. Wake what `woken` receives, outside of the
@@ -222,7 +239,17 @@ impl Room {
             Some(Capacity::Bytes(_)) => bytes,
             Some(Capacity::Messages(_)) => messages,
         };
-        self.grant(woken);
+        self.grant(0, woken);
+    }
+
+    /// Gives back room in units of the capacity, and grants it to the front of the line and to as many more as could each
+    /// use `turn` of it. Somebody may be left standing whom there is room for: call [`release`](Self::release) before
+    /// nobody calls this any more.
+    pub fn release_for_turns(&mut self, units: usize, turn: usize, woken: &mut Vec<Waker>) {
+        if self.capacity.is_some() {
+            self.used -= units;
+            self.grant(turn, woken);
+        }
     }
 
     /// Wakes all, for a queue that has closed.
@@ -230,11 +257,13 @@ impl Room {
         woken.extend(self.line.iter().map(|waiter| waiter.waker.clone()));
     }
 
-    fn grant(&mut self, woken: &mut Vec<Waker>) {
+    fn grant(&mut self, turn: usize, woken: &mut Vec<Waker>) {
         let limit = self.capacity.map_or(usize::MAX, Capacity::limit);
+        let mut turns = self.granted * turn;
         while let Some(waiter) = self.line.get_mut(self.granted)
-            && self.used + waiter.need <= limit
+            && self.used + waiter.need + turns <= limit
         {
+            turns += turn;
             self.used += waiter.need;
             waiter.granted = true;
             self.granted += 1;
@@ -281,6 +310,22 @@ mod tests {
         room.leave(first, &mut woken);
         assert_eq!(woken.len(), 2);
         assert!(room.poll(second, &waker()));
+    }
+
+    #[test]
+    fn turns_are_granted_one_by_one_and_all_in_the_end() {
+        let mut room = Room::new(Some(Capacity::Bytes(100)));
+        let mut woken = Vec::new();
+        room.take(100).unwrap();
+        let line: Vec<_> = (0..3).map(|_| room.join(1, waker())).collect();
+        room.release_for_turns(90, 100, &mut woken);
+        assert_eq!(woken.len(), 1);
+        assert!(room.poll(line[0], &waker()) && !room.poll(line[1], &waker()));
+        assert_eq!((room.take(1), room.take_in_turn(1)), (Err(SendError::Full), Ok(())));
+        room.release_for_turns(0, 100, &mut woken);
+        assert_eq!(woken.len(), 2, "whoever is first gets a turn as soon as the last has come to an end");
+        room.release(0, 0, &mut woken);
+        assert_eq!(woken.len(), 3);
     }
 
     #[test]

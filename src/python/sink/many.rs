@@ -75,6 +75,8 @@ impl<'a> Many<'a> {
     }
 
     fn send_all(&mut self, py: Python<'_>, mut parts: &[&[u8]]) -> PyResult<()> {
+        // Where nobody waits, and the iterable is no Python code, nothing else looks.
+        py.check_signals().map_err(|raised| self.told(py, raised))?;
         while !parts.is_empty() {
             let (taken, error) = match self.sink.try_send_many(parts) {
                 Ok(taken) => (taken, None),

@@ -46,11 +46,13 @@ impl PySink {
     #[pyo3(signature = (settings, socket=None))]
     #[allow(clippy::needless_pass_by_value)] // as pyo3 hands it over
     fn new(settings: Settings, socket: Option<i32>) -> PyResult<Self> {
+        // Ours at once, so that it is closed whatever is wrong with the rest.
+        let socket = socket.map(owned);
         refuse_at_exit()?;
         let (config, close_timeout) = (settings.config()?, settings.close_timeout()?);
         let sink = match socket {
             None => Sink::new(config)?,
-            Some(descriptor) => Sink::from_stream(config, owned(descriptor))?,
+            Some(socket) => Sink::from_stream(config, socket)?,
         };
         Ok(Self { sink: Owned::new(sink), close_timeout })
     }
@@ -78,11 +80,11 @@ impl PySink {
     ///     <Delivery: 1 message accepted (15 bytes): 1 written>
     #[pyo3(signature = (data, /, timeout=None))]
     fn send(&self, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
-        let sink = self.core()?;
+        let (sink, timeout) = (self.core()?, checked(timeout)?);
         let (length, outcome) = data::lend(data, |bytes| Ok((bytes.len(), sink.try_send(bytes))))?;
         match outcome {
             Ok(()) => Ok(()),
-            Err(SendError::Full) if sink.config().on_full == Full::Wait => wait(sink, data, checked(timeout)?),
+            Err(SendError::Full) if sink.config().on_full == Full::Wait => wait(sink, data, timeout),
             Err(error) => Err(outcome::refusal(data.py(), sink, length, error)),
         }
     }

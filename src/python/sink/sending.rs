@@ -218,12 +218,22 @@ impl Drop for PySending {
         let stage = std::mem::replace(&mut *self.stage(), Stage::Over);
         match stage {
             Stage::Over => {}
-            Stage::Fresh(_) => Python::attach(warn),
+            Stage::Fresh(_) => Python::attach(|py| beside(py, warn)),
             Stage::Waiting(mut place) => Python::attach(|py| {
                 // A loop that is gone as well has no line to leave.
-                let _ = place.leave(py);
+                beside(py, |py| drop(place.leave(py)));
             }),
         }
+    }
+}
+
+/// Runs Python code beside an exception that may be on its way: what is dropped is often dropped by one, and code that
+/// finds one set takes it for its own.
+fn beside(py: Python<'_>, run: impl FnOnce(Python<'_>)) {
+    let raised = PyErr::take(py);
+    run(py);
+    if let Some(raised) = raised {
+        raised.restore(py);
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Buf;
 use super::super::Batch;
 use super::super::sync::Arc;
 use super::chain::{Count, Reader, Segment};
-use super::desk::Shared;
+use super::desk::{EXACT, Shared};
 use super::lane::{Lane, units};
 
 /// A drain lends about this much of one lane, and of all lanes together: more gains nothing on any socket that was
@@ -28,6 +28,8 @@ pub(super) struct Active {
     taken: Count,
     /// What of this lane is lent and not yet written, in bytes.
     lent: usize,
+    /// What was taken of it since the last settling is still to be told.
+    owes: bool,
     /// It had nothing at the last look.
     pub(super) idle: bool,
 }
@@ -43,6 +45,9 @@ pub struct LanesBatch {
     lent: Count,
     /// The lane that the next drain begins with.
     first: usize,
+    /// The lanes that owe an account of what was taken, by their place in `active`, and how much that is.
+    owing: Vec<usize>,
+    owed: usize,
     /// Segments that are read to their end.
     finished: Vec<Arc<Segment>>,
     /// Kept for its memory.
@@ -58,6 +63,8 @@ impl LanesBatch {
             at: 0,
             lent: Count::default(),
             first: 0,
+            owing: Vec::new(),
+            owed: 0,
             finished: Vec::new(),
             woken: Vec::new(),
         }
@@ -67,7 +74,7 @@ impl LanesBatch {
     pub(super) fn take_up(&mut self, lane: Arc<Lane>) {
         if let Some(reader) = lane.take_reader() {
             let taken = lane.taken();
-            self.active.push(Active { lane, reader, taken, lent: 0, idle: false });
+            self.active.push(Active { lane, reader, taken, lent: 0, owes: false, idle: false });
         }
     }
 
@@ -91,6 +98,7 @@ impl LanesBatch {
 
     /// Parks the idle lanes, by one barrier for all, and takes those up again that have something after all.
     fn park(&mut self) {
+        self.settle_all();
         self.active.iter().filter(|active| active.idle).for_each(|active| active.lane.park());
         self.shared.barrier.heavy();
         let mut place = 0;
@@ -126,7 +134,7 @@ impl LanesBatch {
             }
         }
         self.first = if lanes > 0 { next % lanes } else { 0 };
-        if standing > 0 {
+        if self.owed > self.held_back() || !self.finished.is_empty() {
             self.settle();
         }
         standing
@@ -140,7 +148,22 @@ impl LanesBatch {
         active.taken.messages += lent.messages;
         self.lent.bytes += lent.bytes;
         self.lent.messages += lent.messages;
+        self.owed += units(self.shared.capacity, lent);
+        if !active.owes {
+            active.owes = true;
+            self.owing.push(place);
+        }
         self.order.push(place);
+    }
+
+    /// How much taken room may be kept back before it is given to producers; never while the consumer sleeps. Settling
+    /// costs a lock, and the line that the lock is on.
+    fn held_back(&self) -> usize {
+        match self.shared.capacity {
+            Some(capacity) if capacity.limit() < EXACT => 0,
+            Some(capacity) => capacity.limit() / 8,
+            None => OF_ONE,
+        }
     }
 
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
@@ -155,22 +178,36 @@ impl LanesBatch {
         })
     }
 
-    /// Gives back the room of what is lent, keeps the segments that were finished before, and wakes who waited for room.
+    /// Tells producers what was taken: gives back its room, keeps the segments that were read to their end, and wakes as
+    /// many of those that wait for room as have a turn's worth of it.
     fn settle(&mut self) {
+        self.settle_with(self.shared.turn());
+    }
+
+    /// The same, and wakes all for whom there is room: the consumer may not come by again.
+    pub(super) fn settle_all(&mut self) {
+        if self.shared.capacity.is_some() || !self.owing.is_empty() || !self.finished.is_empty() {
+            self.settle_with(0);
+        }
+    }
+
+    fn settle_with(&mut self, turn: usize) {
         let shared = Arc::clone(&self.shared);
         let mut desk = shared.desk();
         let freed = self.note_taken();
-        desk.room.release(freed, freed, &mut self.woken);
+        desk.room.release_for_turns(freed, turn, &mut self.woken);
         desk.keep(&mut self.finished);
         drop(desk);
         self.woken.drain(..).for_each(Waker::wake);
     }
 
     /// Tells the lanes what is taken, and returns how much of it had been billed.
-    fn note_taken(&self) -> usize {
+    fn note_taken(&mut self) -> usize {
         let capacity = self.shared.capacity;
-        self.order.iter().fold(0, |freed, &place| {
-            let Active { lane, taken, .. } = &self.active[place];
+        self.owed = 0;
+        self.owing.drain(..).fold(0, |freed, place| {
+            let Active { lane, taken, owes, .. } = &mut self.active[place];
+            *owes = false;
             let billed = lane.billed();
             let before = units(capacity, lane.taken()).min(billed);
             lane.set_taken(*taken);

@@ -6,16 +6,19 @@
 use std::task::Waker;
 
 use super::super::room::{Capacity, Room};
-use super::super::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, lock};
+use super::super::sync::{Arc, AtomicBool, MODELLED, Mutex, MutexGuard, Ordering, lock};
 use super::barrier::Barrier;
 use super::chain::Segment;
 use super::lane::Lane;
 use super::pool::Pool;
 
+/// A capacity below this is exact, and who waits for room is served message by message.
+pub(super) const EXACT: usize = if MODELLED { 2 } else { 4096 };
+
 /// On a cache line, and on the one fetched with it, by itself.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Padded<T>(T);
+pub(super) struct Padded<T>(pub(super) T);
 
 /// What every handle of a queue has.
 #[derive(Debug)]
@@ -25,7 +28,10 @@ pub(super) struct Shared {
     pub(super) barrier: Barrier,
     pub(super) size: Option<usize>,
     pub(super) capacity: Option<Capacity>,
-    desk: Mutex<Desk>,
+    /// Whether lanes have rung that the consumer has not taken up. Written under the desk's lock, read without.
+    rung: Padded<AtomicBool>,
+    /// On lines of its own too: those above are read with each message.
+    desk: Padded<Mutex<Desk>>,
 }
 
 impl Shared {
@@ -39,11 +45,40 @@ impl Shared {
             room: Room::new(capacity),
             pool: Pool::default(),
         };
-        Self { closed: Padded(AtomicBool::new(false)), barrier, size, capacity, desk: Mutex::new(desk) }
+        let (closed, rung) = (Padded(AtomicBool::new(false)), Padded(AtomicBool::new(false)));
+        Self { closed, barrier, size, capacity, rung, desk: Padded(Mutex::new(desk)) }
+    }
+
+    /// How much one that has waited for room may send ahead of those that still wait, in units of the capacity. Each
+    /// that is woken costs a switch of threads, so few are woken, and have something to do.
+    pub(super) fn turn(&self) -> usize {
+        self.capacity.filter(|capacity| capacity.limit() >= EXACT).map_or(0, Capacity::limit)
     }
 
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        lock(&self.desk)
+        lock(&self.desk.0)
+    }
+
+    /// Adds a lane to those that have rung.
+    pub(super) fn ring(&self, desk: &mut Desk, lane: Arc<Lane>) {
+        desk.rung.push(lane);
+        // Relaxed: see `has_rung`.
+        self.rung.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether lanes may have rung. A `false` can be out of date while nothing else orders it, which delays a lane until
+    /// the next look; after the desk was locked it is as new as the list.
+    pub(super) fn has_rung(&self) -> bool {
+        // Relaxed: the list itself is read under the lock.
+        self.rung.0.load(Ordering::Relaxed)
+    }
+
+    /// Hands over the lanes that have rung, in the order in which they did.
+    pub(super) fn take_rung(&self, take: impl FnMut(Arc<Lane>)) {
+        let mut desk = self.desk();
+        desk.rung.drain(..).for_each(take);
+        // Relaxed: see `has_rung`.
+        self.rung.0.store(false, Ordering::Relaxed);
     }
 
     /// Whether the receiver takes no more. A hint that saves a send from being taken in vain: whether a message is taken

@@ -3,6 +3,7 @@
 use super::super::room::Capacity;
 use super::super::sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
 use super::chain::{Count, Reader};
+use super::desk::Padded;
 
 /// One producer's lane.
 ///
@@ -13,7 +14,7 @@ use super::chain::{Count, Reader};
 #[repr(align(64))]
 pub(super) struct Lane {
     /// Read by the producer after each message; written when the lane is parked or taken up again.
-    pub(super) parked: AtomicBool,
+    pub(super) parked: Padded<AtomicBool>,
     /// What the consumer has taken to write it, messages and bytes. Only ever grows. Relaxed: an older value makes a
     /// producer's next segment a little larger, and whoever needs the newest takes the desk's lock first.
     taken_messages: AtomicU64,
@@ -28,7 +29,7 @@ impl Lane {
     /// A parked lane, of which the consumer does not know.
     pub(super) fn new(reader: Reader) -> Self {
         Self {
-            parked: AtomicBool::new(true),
+            parked: Padded(AtomicBool::new(true)),
             taken_messages: AtomicU64::new(0),
             taken_bytes: AtomicU64::new(0),
             billed: AtomicU64::new(0),
@@ -41,20 +42,20 @@ impl Lane {
         // A swap (AcqRel), so that it has its place between the two sides' swaps in `unpark`. It is ordered before the look that
         // follows by `Barrier::heavy`, which pairs with the `Barrier::light` between the producer's tail and its load in
         // `is_parked`.
-        self.parked.swap(true, Ordering::AcqRel);
+        self.parked.0.swap(true, Ordering::AcqRel);
     }
 
     /// Whether the producer has to ring.
     #[inline]
     pub(super) fn is_parked(&self) -> bool {
         // Relaxed: see `park`.
-        self.parked.load(Ordering::Relaxed)
+        self.parked.0.load(Ordering::Relaxed)
     }
 
     /// Makes a parked lane active; `false` when the other side has done so before.
     pub(super) fn unpark(&self) -> bool {
         // AcqRel: the two swaps of the two sides are ordered; what else they hand over goes through the desk's lock.
-        self.parked.swap(false, Ordering::AcqRel)
+        self.parked.0.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn leave_reader(&self, reader: Reader) {

@@ -8,10 +8,13 @@
 //!   consumer.
 //! * **Guarantees**: each producer's order, and no other; whole messages, each in one piece of memory. Bounded on request,
 //!   in bytes or messages, counted for what waits (what the consumer has taken comes on top: at most as much again):
-//!   exactly for small capacities, and within a sixteenth for large ones, where a lane sends a little on credit. Senders that wait are served in turn. A producer that has not sent
-//!   costs its handle, one that has, less than a KiB; what lanes keep after a burst is at most some 8 MiB in all.
+//!   exactly for small capacities, and within an eighth for large ones, where a lane sends a little on credit and the
+//!   consumer gives room back a little late. Senders that wait are served in turn; with a large capacity a turn is as
+//!   much as the queue holds. A producer that has not sent costs its handle, one that has, less than a KiB; what lanes
+//!   keep after a burst is at most some 8 MiB in all.
 //! * **Cost**: a copy, a store and two loads a message: no read-modify-write, no allocation, no lock. A lock where a lane
-//!   turns from empty to not empty, where a segment is full (64 KiB under load), and with each write where it is bounded.
+//!   turns from empty to not empty, where a segment is full (64 KiB under load), and where it is bounded with every
+//!   eighth of the capacity.
 //! * **When it loses**: when one order for all producers is needed: take `swap`, bounded. When messages come one by one
 //!   with pauses, each rings, and the consumer's barrier interrupts every core of the process.
 //! * **Source**: a ring a producer, as `NanoLog` and Aeron have; linked segments as in tokio's

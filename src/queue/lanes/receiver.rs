@@ -42,10 +42,11 @@ impl LanesReceiver {
         }
     }
 
-    /// Takes up the lanes that have rung, in the order in which they did.
+    /// Takes up the lanes that have rung. Without a lock while none has: this is passed with every drain.
     fn take_up(&mut self) {
-        let mut desk = self.shared.desk();
-        desk.rung.drain(..).for_each(|lane| self.batch.take_up(lane));
+        if self.shared.has_rung() {
+            self.shared.take_rung(|lane| self.batch.take_up(lane));
+        }
     }
 
     /// With all lanes parked and seen empty, a message that is not seen yet rings, or has rung: the list of those that rang
@@ -90,6 +91,7 @@ impl Receiver for LanesReceiver {
 impl Drop for LanesReceiver {
     fn drop(&mut self) {
         self.close();
+        self.batch.settle_all();
         let mut desk = self.shared.desk();
         desk.ended = true;
         let rung = std::mem::take(&mut desk.rung);

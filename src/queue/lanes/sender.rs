@@ -5,8 +5,12 @@
 //!
 //! # Room
 //! A lane sends a little on credit and settles at the desk: with its next long way it is billed for what it has sent, as
-//! far as the consumer has not taken that by then. All credit together is at most a sixteenth of the capacity; where
+//! far as the consumer has not taken that by then. All credit together is at most an eighth of the capacity; where
 //! that comes to less than [`LEAST_CREDIT`] a lane there is none, and the capacity is exact.
+//!
+//! A lane whose send has waited has a turn then: until it has sent as much as the queue holds it takes what room there is
+//! ahead of those that still wait. So the consumer wakes one at a time, and not all for a little each; before it sleeps
+//! it wakes everybody for whom there is room, so that nobody waits for a turn that is not used.
 
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
@@ -23,7 +27,7 @@ use crate::error::SendError;
 const FIRST: usize = if MODELLED { 4 } else { 256 };
 
 /// Later ones are not smaller, unless there are very many lanes.
-const SMALLEST: usize = if MODELLED { 4 } else { 4096 };
+const SMALLEST: usize = if MODELLED { 4 } else { 16 * 1024 };
 
 /// What all lanes together may hold in segments that are not full: more lanes have smaller segments.
 const HOLD: usize = 8 * 1024 * 1024;
@@ -46,6 +50,8 @@ pub struct LanesSender {
 struct Own {
     writer: Writer,
     lane: Arc<Lane>,
+    /// What it may still take ahead of those that wait for room, since it has waited itself; in units of the capacity.
+    turn: usize,
 }
 
 impl LanesSender {
@@ -86,7 +92,7 @@ impl LanesSender {
 impl Own {
     fn new(shared: &Shared) -> Self {
         let (writer, reader) = chain(Segment::new(FIRST), shared.size);
-        Self { writer, lane: Arc::new(Lane::new(reader)) }
+        Self { writer, lane: Arc::new(Lane::new(reader)), turn: 0 }
     }
 
     /// Takes room for a message of this length.
@@ -103,10 +109,16 @@ impl Own {
         let Some(capacity) = shared.capacity else { return Ok(()) };
         self.settle(shared, desk);
         match line {
+            None if self.turn > 0 => desk.room.take_in_turn(length)?,
             None => desk.room.take(length)?,
-            Some(line) => line.stand(desk, length)?,
+            Some(line) => {
+                if line.stand(desk, length)? {
+                    self.turn = shared.turn();
+                }
+            }
         }
         let need = if matches!(capacity, Capacity::Bytes(_)) { length } else { 1 };
+        self.turn = self.turn.saturating_sub(need);
         self.lane.set_billed(self.lane.billed() + need);
         Ok(())
     }
@@ -115,6 +127,7 @@ impl Own {
     fn settle(&mut self, shared: &Shared, desk: &mut Desk) {
         let sent = units(shared.capacity, self.writer.sent());
         let taken = units(shared.capacity, self.lane.taken());
+        self.turn = self.turn.saturating_sub(sent - self.lane.billed());
         desk.room.charge(sent - self.lane.billed().max(taken));
         self.lane.set_billed(sent);
     }
@@ -172,7 +185,7 @@ impl Own {
             return if taken { Ok(()) } else { Err(SendError::Closed) };
         }
         if self.lane.unpark() {
-            desk.rung.push(Arc::clone(&self.lane));
+            shared.ring(&mut desk, Arc::clone(&self.lane));
         }
         let sleeper = desk.sleeper.take();
         drop(desk);
@@ -183,7 +196,7 @@ impl Own {
 
 /// How many bytes a lane may send before it settles.
 fn credit(capacity: Option<Capacity>, lanes: usize, length: usize, size: Option<usize>) -> usize {
-    let share = |limit: usize| limit / 16 / lanes.max(1);
+    let share = |limit: usize| limit / 8 / lanes.max(1);
     let bytes = match capacity {
         None => return usize::MAX,
         Some(Capacity::Bytes(limit)) => share(limit),
@@ -201,20 +214,20 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Takes room, or stands in line for it, or looks whether its turn has come.
-    fn stand(&mut self, desk: &mut Desk, length: usize) -> Result<(), SendError> {
+    /// Takes room, or stands in line for it, or looks whether its turn has come: `true` when it had to wait.
+    fn stand(&mut self, desk: &mut Desk, length: usize) -> Result<bool, SendError> {
         let Some(ticket) = self.ticket else {
             let outcome = desk.room.take(length);
             if outcome == Err(SendError::Full) {
                 self.ticket = Some(desk.room.join(length, self.waker.clone()));
             }
-            return outcome;
+            return outcome.map(|()| false);
         };
         if !desk.room.poll(ticket, &self.waker) {
             return Err(SendError::Full);
         }
         self.ticket = None;
-        Ok(())
+        Ok(true)
     }
 }
 

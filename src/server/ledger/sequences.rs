@@ -10,10 +10,7 @@
 
 use super::gaps::Gaps;
 use super::verdict::{Finding, Findings};
-use crate::message::{Layout, Proof, Stamp};
-
-/// The size of record that most runs have which are too large to be recorded.
-const COMMON: usize = 64;
+use crate::message::{COMMON, Layout, Proof, Stamp};
 
 /// Who has sent how far.
 #[derive(Debug)]
