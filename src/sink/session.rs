@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::choices::Full;
 use super::config::Config;
 use super::core::{Core, Done, Turn};
 use super::patience::Patience;
@@ -112,6 +113,8 @@ pub(super) struct Session<'a, W> {
     idle: Patience,
     linger: Patience,
     farewell: Farewell,
+    /// The most bytes that it holds to be written, but for what the last segment has beyond.
+    most: usize,
     /// Whether it may sleep to gather.
     gathers: bool,
     /// Writes shorter than this are early, if they leave nothing.
@@ -138,6 +141,7 @@ impl<'a, W: Wire> Session<'a, W> {
             idle: Patience::new(Some(IDLE)),
             linger: Patience::new(Some(LINGER)),
             farewell: Farewell::NotYet,
+            most: most_unwritten(&core.config),
             gathers,
             // Where little may wait, little is much.
             early: EARLY.min(core.config.capacity / 8),
@@ -268,7 +272,7 @@ impl<'a, W: Wire> Session<'a, W> {
         done.memory_bytes = window.memory() as u64;
         self.turn.moves = window.moves();
         self.turn.front = self.unflushed.or(window.front());
-        self.turn.wants = if unwritten * 2 > WRITE { 0 } else { WRITE - unwritten };
+        self.turn.wants = if unwritten * 2 > self.most { 0 } else { self.most - unwritten };
         self.turn.may_sleep = unwritten == 0;
         self.turn.done = *done;
         let closing = self.core.turn(&mut self.turn, cx.waker());
@@ -326,6 +330,14 @@ impl<'a, W: Wire> Session<'a, W> {
             return Err(lost("read from the socket", too_long("an echo is owed", self.core.config.idle_timeout)));
         }
         Ok(())
+    }
+}
+
+/// What is lent is never dropped: where the oldest are, most of what the sink holds has to stay with the callers.
+fn most_unwritten(config: &Config) -> usize {
+    match config.on_full {
+        Full::DropOldest => WRITE.min(config.capacity / 4).max(1),
+        Full::Wait | Full::Raise | Full::DropNewest => WRITE,
     }
 }
 

@@ -105,6 +105,34 @@ fn who_does_not_wait_is_told_that_it_is_full() {
     }
 }
 
+/// However much the actor would have liked to take, while messages came faster than it wrote.
+#[test]
+fn the_newest_are_kept() {
+    for _ in 0..30 {
+        let (peer, tell) = late_reader();
+        let sink = opened(with(peer.config(), |config| {
+            config.on_full = Full::DropOldest;
+            config.framing = Framing::Lines;
+            config.capacity = 16_384;
+            config.send_buffer = Some(4_096);
+        }));
+        let mut count = 0;
+        while sink.delivery().dropped.messages < 1_000 {
+            for _ in 0..100 {
+                sink.try_send(format!("{count:0>99}").as_bytes()).unwrap();
+                count += 1;
+            }
+            assert!(count < 1_000_000, "nothing was dropped");
+        }
+        tell.send(()).unwrap();
+        let delivery = within(sink.close(LONG)).unwrap();
+        let (lines, _) = messages(Framing::Lines, &peer.join());
+        assert_eq!(lines.len() as u64, delivery.written.messages);
+        let newest: Vec<_> = (count - 40..count).map(|number| format!("{number:0>99}").into_bytes()).collect();
+        assert!(lines.ends_with(&newest), "{:?}", lines.last().map(|line| String::from_utf8_lossy(line).into_owned()));
+    }
+}
+
 #[test]
 fn where_all_is_lent_the_message_itself_is_dropped() {
     let (peer, tell) = late_reader();
