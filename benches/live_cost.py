@@ -1,15 +1,18 @@
-"""What does it cost to be watched? The same short run with a live view and without, side by side; and the view's own time.
+"""What does it cost to be watched? The same short run with a live view and without, side by side; and its own time.
 
 python benches/live_cost.py [quartets [word]]
 
-With a word, only the loads whose names hold it; the word `same` has both arms unwatched, which shows what the host makes of
-nothing.
+With a word, only the loads whose names hold it; the word `same` has both arms unwatched, which shows what the host
+makes of nothing.
 
-A quartet is watched, alone, alone, watched, or the other way round as is drawn: what the host does meanwhile falls out of its
-ratio as far as it goes on evenly. The ratio is taken of the time a message, as proved at the server, and of the actor's
-processor time a message, which the host disturbs less: all that a run pays for being watched is paid by its actor. The view is
-asked five times a second and its state is packed for a notebook each time, as the widget does; what its thread uses for that is
-a bound of what it can take from the run, however it is placed.
+A quartet is watched, alone, alone, watched, or the other way round as is drawn: what the host does meanwhile falls out
+of its ratio as far as it goes on evenly. Both arms run on a thread beside the main one, as in a notebook, whose kernel
+has threads of its own: to have a further thread at all changes how a system with few cores places the others.
+
+The ratio is taken of the time a message, as proved at the server, and of the actor's processor time a message, which
+the host disturbs less: all that a run pays for being watched is paid by its actor. The view is asked five times a
+second and its state is packed for a notebook each time, as the widget does; what its thread uses for that is a bound of
+what it can take from the run, however it is placed. `cargo bench --bench gauge` has the price of a gauge a drain.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from math import log
 from random import Random
 from typing import Any
@@ -54,9 +58,11 @@ def watched(load: Load) -> Costs:
 
 
 def alone(load: Load) -> Costs:
-    """With nobody looking; through a sweep, as the other."""
+    """With nobody looking."""
     strategy, producers, payload = load
-    (run,) = fanin.sweep(strategy, producers, payload=payload, rounds=1, min_seconds=SECONDS, progress=False)
+    plan = fanin.Plan(strategy, producers, payload=payload, rounds=1, min_seconds=SECONDS)
+    with ThreadPoolExecutor(1) as beside:
+        (run,) = beside.submit(plan.run, progress=False).result()
     return *costs(run), 0.0
 
 

@@ -178,11 +178,11 @@ class Options:
         """A group of options."""
         return self
 
-    def addoption(self, name: str, *, help: str, metavar: str = "", **_: Any) -> None:  # noqa: A002 - pytest's word
+    def addoption(self, name: str, *, help: str, metavar: str = "", **_: Any) -> None:
         """An option of the command line."""
         self.lines.append((f"`{name} {metavar}`".replace(" `", "`"), escape(help)))
 
-    def addini(self, name: str, help: str, default: str) -> None:  # noqa: A002 - pytest's word
+    def addini(self, name: str, help: str, default: str) -> None:
         """An option of the configuration file."""
         self.lines.append((f"`{name} = {default}` in the configuration", escape(help)))
 

@@ -86,7 +86,9 @@ PLANTED = """<html><head>
 def test_dead_links_and_strangers_are_found(tmp_path: Path) -> None:
     (tmp_path / "one.html").write_text(PLANTED)
     (tmp_path / "two.html").write_text('<html><body id="fanin.run"></body></html>')
-    (tmp_path / "style.css").write_text("@import 'https://cdn.invalid/a.css'; a { background: url(//cdn.invalid/b.png) }")
+    (tmp_path / "style.css").write_text(
+        "@import 'https://cdn.invalid/a.css'; a { background: url(//cdn.invalid/b.png) }"
+    )
     assert check_docs.problems(tmp_path, ["run", "sweep"]) == [
         "one.html: loads https://cdn.invalid/x.js",
         "one.html: nothing at three.html",
