@@ -24,7 +24,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
               "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
-    "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
+    "live": ("Live", "A sweep or a sink while it goes on.", ("live", "Live", "Moment")),
     "statistics": ("Statistics", "What the numbers of a sweep allow to say.",
                    ("Comparison", "Explanation", "Scaling", "doctor", "Checkup")),
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
