@@ -41,7 +41,7 @@ class Outcome:
 
 
 def build() -> None:
-    """Builds the native targets. What they call has no `unsafe`: overflow and assertions are looked for, not addresses."""
+    """Builds the native targets. They call no `unsafe`: overflow and assertions are looked for, and no addresses."""
     if shutil.which("cargo-fuzz") is None:
         raise SystemExit("cargo-fuzz is not on the PATH: cargo install cargo-fuzz --locked")
     command = ["cargo", "fuzz", "build", "--release", "--debug-assertions", "--sanitizer", "none", *built_in()]
