@@ -203,11 +203,11 @@ impl Connect for Dial {
         planted::here("connect");
         match (&self.config.target, &self.secure) {
             (Target::Unix(path), _) => self.unix(path).await,
-            (Target::Tcp { host, port } | Target::Tls { host, port }, None) => {
-                self.tcp(host, *port).await.map(Line::Tcp)
-            }
-            (Target::Tcp { host, port } | Target::Tls { host, port }, Some(secure)) => {
-                self.tls(secure, host, *port).await
+            (Target::Tcp { host, port }, _) => self.tcp(host, *port).await.map(Line::Tcp),
+            (Target::Tls { host, port }, Some(secure)) => self.tls(secure, host, *port).await,
+            // Never in the clear: a sink over a given socket has no TLS, and does not connect either.
+            (Target::Tls { .. }, None) => {
+                Err(Error::argument("target", &self.config.target, "it was not made for TLS"))
             }
         }
     }
