@@ -26,6 +26,7 @@ release = version = fanin.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints", "jupyter_execute", "reference/generated"]
+exclude_patterns += ["explanation/proofs.md"]  # shown within how-we-test
 nitpicky = True
 # What is not fanin's own is documented elsewhere, and there is no network to look it up; nor has a page what only its
 # inner modules name.

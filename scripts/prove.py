@@ -40,7 +40,7 @@ APART = ("tests/test_soak.py", "tests/test_server_process.py", "tests/test_sink_
 
 def tests(output: str) -> str:
     """How many tests passed, by cargo or by pytest."""
-    counts = [int(count) for count in re.findall(r"(?:ok\. |FAILED\. |^|, )(\d+) passed", output, re.MULTILINE)]
+    counts = [int(count) for count in re.findall(r"(?:ok\. |FAILED\. |^|=+ |, )(\d+) passed", output, re.MULTILINE)]
     return f"{sum(counts):,} tests"
 
 
@@ -110,10 +110,10 @@ def tried(output: str) -> str:
 
 def bugs(output: str) -> str:
     """What caught each planted bug, as a table."""
-    rows = re.findall(r"^(\S.{73,}?) {1,}((?:loom|shuttle|unit|missed|\w+ \w+).*)$", output, re.MULTILINE)
+    rows = re.findall(r"^(\w.{74}) (\S.*)$", output, re.MULTILINE)
     if not rows:
         return ""
-    lines = [f"| {name.strip()} | {verdict.strip()} |" for name, verdict in rows]
+    lines = [f"| {name.strip()} | {verdict} |" for name, verdict in rows]
     return "\n".join(["| planted bug | caught by |", "| --- | --- |", *lines])
 
 
