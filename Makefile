@@ -63,6 +63,7 @@ lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a n
 	    --no-emit-index-url --no-emit-find-links "$$@"; }; \
 	compile requirements-test.in --output-file requirements-test.txt; \
 	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt; \
+	compile requirements-demo.in --constraint requirements-dev.txt --output-file requirements-demo.txt; \
 	compile requirements-docs.in --constraint requirements-dev.txt --output-file requirements-docs.txt; \
 	compile requirements-release.in --constraint requirements-docs.txt --output-file requirements-release.txt
 
@@ -87,10 +88,27 @@ wheel: $(VENV)/.release $(SOURCES) ## what a release is: an abi3 wheel for manyl
 	@$(PYTHON) -m maturin sdist --out dist/release
 	@ls -l dist/release
 
+# The demo needs neither the tests' packages nor the queues of other crates: without them it is there in half the time. Where
+# all is built already, that is what it runs.
+DEMO := $(if $(wildcard $(BUILT)),$(VENV),.venv-demo)
+
 .PHONY: demo
-demo: $(BUILT) ## answer the article: the table, out/article.png, out/article.json
+demo: $(if $(wildcard $(BUILT)),$(BUILT),.venv-demo/.built) ## answer the article: the table, out/article.png, out/article.json
 	$(call say,demo: fanin article --quick --out out)
-	@$(BIN)/fanin article --quick --out out
+	@$(DEMO)/bin/fanin article --quick --out out
+
+.venv-demo/.ready: requirements-demo.txt Cargo.lock scripts/setup.sh
+	$(call say,setup: .venv-demo from requirements-demo.txt; the crates of Cargo.lock)
+	@scripts/setup.sh .venv-demo demo
+	@touch $@
+
+.venv-demo/.built: .venv-demo/.ready $(SOURCES)
+	$(call say,build: the release wheel without the queues of other crates; this takes a minute when it is the first)
+	@rm -rf .venv-demo/dist
+	@.venv-demo/bin/python -m maturin build --quiet --locked --out .venv-demo/dist --features python \
+	    --interpreter .venv-demo/bin/python
+	@.venv-demo/bin/python -m pip --quiet install --no-index --no-deps --force-reinstall .venv-demo/dist/fanin-*.whl
+	@touch $@
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
@@ -236,5 +254,5 @@ fmt: $(READY) ## format and mend what can be mended
 clean: ## remove everything that was made here
 	$(call say,clean: target, .venv, dist, out and caches)
 	@$(CARGO) clean --quiet
-	@rm -rf $(VENV) dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) .venv-demo dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
 	@find python tests scripts notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

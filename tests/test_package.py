@@ -132,7 +132,9 @@ def test_the_sdist_builds(tmp_path: Path) -> None:
     assert [name for name in names if name.startswith((".venv", "target", "dist", "out"))] == []
     offline = ["--no-index", "--no-deps", "--no-build-isolation"]
     wheels = ["--wheel-dir", str(tmp_path), str(sdist)]
-    subprocess.run([*run, "pip", "wheel", "--quiet", *offline, *wheels], check=True, timeout=3000)
+    # Without isolation pip takes the build's tools from where they are: beside this Python.
+    tools = os.environ | {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
+    subprocess.run([*run, "pip", "wheel", "--quiet", *offline, *wheels], check=True, timeout=3000, env=tools)
     (built,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "room", with_pip=True)
     installing = [python_of(tmp_path / "room"), "-m", "pip", "install", "--quiet", *offline[:2], str(built)]

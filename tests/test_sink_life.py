@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -272,54 +271,15 @@ print(account.accepted)
 def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
     turns = 100 if PROVE else 10
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
-    with socket.create_server(("127.0.0.1", 0)) as listener, Gather(listener) as gather:
+    with Receiver() as gather:
         done = subprocess.run(
-            [*command, url_of(listener), str(turns)], check=False, capture_output=True, text=True, timeout=110
+            [*command, gather.url, str(turns)], check=False, capture_output=True, text=True, timeout=110
         )
         assert (done.returncode, done.stderr) == (0, "")
         wait_for(lambda: len(gather.streams) == 1 + turns // 2 * 2 and gather.open == 0)
         parent, *children = sorted(gather.streams, key=len, reverse=True)
     assert len(frames("lines", bytes(parent))) == int(done.stdout)
     assert {bytes(stream) for stream in children} == {b"child\n"}
-
-
-class Gather:
-    """Reads any number of connections at once."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        import threading
-
-        self.listener, self.streams, self.open = listener, list[bytearray](), 0
-        self.lock = threading.Lock()
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-
-    def _accept(self) -> None:
-        import threading
-
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with self.lock:
-                self.streams.append(bytearray())
-                self.open += 1
-            threading.Thread(target=self._read, args=(connection, self.streams[-1]), daemon=True).start()
-
-    def _read(self, connection: socket.socket, stream: bytearray) -> None:
-        with connection:
-            while data := connection.recv(65536):
-                stream += data
-        with self.lock:
-            self.open -= 1
-
-    def __enter__(self) -> "Gather":
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(10)
 
 
 POOLS = """

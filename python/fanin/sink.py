@@ -17,7 +17,7 @@ from .errors import AddressError, Closed, Disconnected, FaninError, TimedOut
 if TYPE_CHECKING:
     import socket
 
-    from ._told import Dropped, Reconnected
+    from ._told import Audience, Dropped, Reconnected
 
 __all__ = ["Sink"]
 
@@ -65,16 +65,22 @@ class Sink(_native.Sink):
         ca_file: A PEM file of the authorities to trust, instead of the system's.
         client_cert: The PEM files of a certificate to show and of its key, `(certificate, key)`.
         server_name: Whom the peer's certificate has to name, where that is not the target's host.
+        verify: Whether the peer has to prove who it is. With False anybody who can answer in its place reads along: for
+            tests, and for nothing that matters; trust a certificate that nobody signed by `ca_file` instead.
         on_drop: Called with a `Dropped` after messages were dropped.
         on_error: Called with an exception when an attempt to connect failed or the connection was lost.
         on_reconnect: Called with a `Reconnected` when there is a connection again.
         close_timeout: Seconds that `close` has when it is not told, and the exit of the interpreter.
 
     The three are called on a plain Python thread of the sink's own, while no lock is held, and may use the sink. What
-    they raise goes to `threading.excepthook`.
+    they raise goes to `threading.excepthook`. A sink keeps its callbacks alive, and a method its object; where that
+    object in turn has the sink, both are collected together, and the callbacks are told what is left to tell.
+
+    A peer that ends its stream counts as gone, even if it would read on: from the outside the two look alike.
 
     Raises:
         PlanError: An argument is wrong; nothing was started.
+        OSError: A file of TLS cannot be read.
 
     Example:
         >>> import fanin
@@ -87,8 +93,9 @@ class Sink(_native.Sink):
         (<Delivery: 3 messages accepted (26 bytes): 3 acked>, True)
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_closed", "_opened", "_patience", "_reported", "_told")
+    __slots__ = ("__weakref__", "_audience", "_callbacks", "_closed", "_opened", "_patience", "_reported", "_told")
 
+    _audience: Audience | None
     _callbacks: dict[str, Callable[[Any], object]]
     _closed: bool
     _opened: bool
@@ -117,6 +124,7 @@ class Sink(_native.Sink):
         ca_file: str | os.PathLike[str] | None = None,
         client_cert: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
         server_name: str | None = None,
+        verify: bool = True,
         on_drop: Callable[[Dropped], object] | None = None,
         on_error: Callable[[FaninError], object] | None = None,
         on_reconnect: Callable[[Reconnected], object] | None = None,
@@ -152,9 +160,9 @@ class Sink(_native.Sink):
         """
         from ._sockets import complete, peer
 
-        made = cls._make(complete(cls, settings) | {"target": peer(sock)}, sock)
+        made = cls._make(complete(cls, settings) | {"target": peer(sock)}, sock).open()
         sock.close()
-        return made.open()
+        return made
 
     @classmethod
     def _make(cls, given: dict[str, Any], sock: socket.socket | None) -> Self:
@@ -164,6 +172,7 @@ class Sink(_native.Sink):
         # A descriptor of its own, once all else is right, for the core to take over.
         self = super().__new__(cls, checked, None if sock is None else os.dup(sock.fileno()))
         self._callbacks = {event: callback for event, callback in callbacks.items() if callback}
+        self._audience = None
         self._closed = self._opened = self._reported = False
         # With reconnecting an opening has no end of its own.
         self._patience = None if checked["reconnect"] == "off" else checked["connect_timeout"]
@@ -214,9 +223,10 @@ class Sink(_native.Sink):
 
     def _listen(self) -> None:
         if self._callbacks:
-            from ._told import tell
+            from ._told import Audience, tell
 
-            self._told = tell(self._events(), self._callbacks)
+            self._audience = Audience(self)
+            self._told = tell(self._events(), self._audience)
 
     def __enter__(self) -> Self:
         try:
@@ -246,7 +256,7 @@ class Sink(_native.Sink):
         Raises:
             TimedOut: It took longer; `delivery` has the account, and the sink goes on.
             Disconnected: The connection was lost; `delivery` has the account.
-            Closed: The sink was never open. One that is closed has its last account to tell.
+            Closed: The sink was never open. One that was, and is closed, has its last account to tell.
         """
         seconds = self._flushed_within(timeout)
         account = self._flush(seconds)
@@ -267,7 +277,8 @@ class Sink(_native.Sink):
     def _flushed_within(self, timeout: float | None) -> float | None:
         self._refuse_in_child()
         if not self._opened:
-            raise Closed(f"{self.target} is not open yet; there is nothing to flush")
+            state = "is closed, and never was open" if self._closed else "is not open yet"
+            raise Closed(f"{self.target} {state}; there is nothing to flush")
         return None if timeout is None else _check.timeout("timeout", timeout)
 
     # --- closing -----------------------------------------------------------------------------------------------------
@@ -275,7 +286,9 @@ class Sink(_native.Sink):
     def close(self, timeout: float | None = None) -> Delivery:
         """Takes no more, writes what was taken, ends the stream, and waits for that.
 
-        Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does.
+        Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does. When all is
+        written it waits up to one second for the peer to end its side too: what a peer has not read yet can be lost
+        when a socket is closed on its answers.
 
         Args:
             timeout: Seconds for all of it; None is the sink's `close_timeout`. A further call may bring the end nearer,
@@ -334,6 +347,8 @@ class Sink(_native.Sink):
         return closing, self._told
 
     def __del__(self) -> None:
+        if self._audience is not None:
+            self._audience.outlive(self._callbacks)
         if self._opened and not self._closed and not self._is_foreign:
             shown = repr(self)
             _exits.orphan(*self._at_exit())

@@ -11,6 +11,7 @@ use super::config::Config;
 use super::delivery::Delivery;
 use super::event::Event;
 use super::failure::Failure;
+use super::planted;
 use super::state::{Ending, Payload, Phase, Roused, State, Wakes};
 use super::window::Moves;
 use crate::error::{Error, SendError};
@@ -204,6 +205,7 @@ impl Core {
     pub(super) fn turn(&self, turn: &mut Turn, waker: &Waker) -> Option<Duration> {
         let mut woken = Wakes::default();
         let mut state = self.lock();
+        planted::here("turn");
         remember(&mut state.actor, waker);
         state.settle(&mut turn.moves, &mut woken);
         state.note_done(&turn.done);

@@ -57,6 +57,7 @@ mod failure;
 mod handles;
 mod message;
 mod patience;
+mod planted;
 mod sending;
 mod session;
 mod state;
@@ -119,13 +120,14 @@ impl Drop for Handle {
 }
 
 impl Sink {
-    /// A sink that is not open yet: the settings are checked, no thread is started and nothing is connected.
+    /// A sink that is not open yet: the settings are checked, what TLS needs is read, no thread is started and nothing is
+    /// connected.
     ///
     /// # Errors
-    /// [`Error::Argument`] that names the setting.
+    /// [`Error::Argument`] that names the setting; [`Error::File`] where a file of TLS cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         config.validate()?;
-        let dial = Dial::new(config.clone());
+        let dial = Dial::new(config.clone())?;
         Ok(Self::with(config, Some(dial)))
     }
 

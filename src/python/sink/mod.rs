@@ -98,9 +98,11 @@ impl PySink {
     ///     >>> import fanin
     ///     >>> with fanin.Server() as server, fanin.Sink(server.url, capacity=64) as sink:
     ///     ...     sink.try_send(bytes(64))
-    ///     ...     sink.try_send(bytes(65))
-    ///     Traceback (most recent call last):
-    ///     fanin.errors.MessageError: len(data)=65: allowed is what fits, framed, into the capacity of 64 bytes
+    ///     ...     try:
+    ///     ...         sink.try_send(bytes(65))
+    ///     ...     except fanin.MessageError as error:
+    ///     ...         print(error)
+    ///     len(data)=65: allowed is what fits, framed, into the capacity of 64 bytes
     #[pyo3(signature = (data, /))]
     fn try_send(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let sink = self.core()?;
