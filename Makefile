@@ -27,6 +27,8 @@ PIP := $(PYTHON) -m pip --quiet
 CARGO := cargo
 # The queues under a scheduler of their own, in a package of its own.
 MODELS := $(CARGO) test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models
+# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency', make prove ARGS='--resume'
+ARGS :=
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 
 # Directories count too: their time changes when a file is removed.
@@ -180,10 +182,22 @@ asan: $(READY) ## the queues' tests under AddressSanitizer and its leak check (s
 	$(call say,asan: scripts/asan.sh)
 	@scripts/asan.sh
 
+.PHONY: fuzz
+fuzz: $(READY) $(VENV)/.fuzz ## a minute of made-up bytes for each reader: frames, ledger, plans, journals, sweeps (needs cargo-fuzz)
+	$(call say,fuzz: scripts/fuzz.py $(ARGS))
+	@$(PYTHON) scripts/fuzz.py $(ARGS)
+
+# A copy of https://github.com/rustsec/advisory-db, as in: make advisories DB=../advisory-db
+DB ?=
+.PHONY: advisories
+advisories: ## known holes among the crates, by a dated copy of the advisory database: DB=PATH (needs cargo-deny)
+	$(call say,advisories: scripts/advisories.sh $(DB))
+	@scripts/advisories.sh $(DB)
+
 .PHONY: prove
-prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md
-	$(call say,prove: scripts/prove.py)
-	@$(PYTHON) scripts/prove.py
+prove: $(BUILT) $(VENV)/.fuzz ## the long proofs (hours), and a page at their end: out/prove.md (ARGS=soak, ARGS=--resume)
+	$(call say,prove: scripts/prove.py $(ARGS))
+	@$(PYTHON) scripts/prove.py $(ARGS)
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 
@@ -221,9 +235,6 @@ flamegraph: $(READY) ## where a strategy's time goes: make flamegraph STRATEGY=s
 bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms that differ twofold (some minutes)
 	$(call say,bench-lab: benches/lab_believes.py)
 	@$(PYTHON) benches/lab_believes.py
-
-# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency'
-ARGS :=
 
 .PHONY: bench-sink
 bench-sink: $(BUILT) ## the sink beside its rivals in Python, delivery checked: the targets (some 10 minutes; ARGS=--quick)

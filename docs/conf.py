@@ -26,6 +26,7 @@ release = version = fanin.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints", "jupyter_execute", "reference/generated"]
+exclude_patterns += ["explanation/proofs.md"]  # shown within how-we-test
 nitpicky = True
 # What stands in quotes or behind two dashes is often to be typed.
 smartquotes = False

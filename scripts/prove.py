@@ -3,7 +3,7 @@
     python scripts/prove.py [WORD ...]         # only steps whose names hold one of the words
     python scripts/prove.py --resume [WORD …]  # leaves out what passed on these very sources
     python scripts/prove.py --page             # only writes the page anew
-    python scripts/prove.py --take STEP LOG    # has a step's output from a run elsewhere
+    python scripts/prove.py --take STEP LOG [SECONDS [COMMIT]]  # has it from a run elsewhere
     python scripts/prove.py --list
 
 A step that fails does not stop the others. What a step came to is kept with its day and its commit, so steps may be run
@@ -31,6 +31,7 @@ SHOWN = ROOT / "docs" / "explanation" / "proofs.md"
 
 MODELS = "cargo test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models"
 PYTEST = f"{sys.executable} -m pytest -o timeout=3600 -o faulthandler_timeout=3660"
+NOT_RUN = "not run"
 # Each of these has a step of its own.
 APART = ("tests/test_soak.py", "tests/test_server_process.py", "tests/test_sink_life.py", "tests/test_process.py")
 
@@ -40,7 +41,7 @@ APART = ("tests/test_soak.py", "tests/test_server_process.py", "tests/test_sink_
 
 def tests(output: str) -> str:
     """How many tests passed, by cargo or by pytest."""
-    counts = [int(count) for count in re.findall(r"(?:ok\. |FAILED\. |^|, )(\d+) passed", output, re.MULTILINE)]
+    counts = [int(count) for count in re.findall(r"(?:ok\. |FAILED\. |^|=+ |, )(\d+) passed", output, re.MULTILINE)]
     return f"{sum(counts):,} tests"
 
 
@@ -110,10 +111,10 @@ def tried(output: str) -> str:
 
 def bugs(output: str) -> str:
     """What caught each planted bug, as a table."""
-    rows = re.findall(r"^(\S.{73,}?) {1,}((?:loom|shuttle|unit|missed|\w+ \w+).*)$", output, re.MULTILINE)
+    rows = re.findall(r"^(\w.{74}) (\S.*)$", output, re.MULTILINE)
     if not rows:
         return ""
-    lines = [f"| {name.strip()} | {verdict.strip()} |" for name, verdict in rows]
+    lines = [f"| {name.strip()} | {verdict} |" for name, verdict in rows]
     return "\n".join(["| planted bug | caught by |", "| --- | --- |", *lines])
 
 
@@ -178,7 +179,7 @@ class Outcome:
     @property
     def is_short(self) -> bool:
         """Whether it did less than it should have."""
-        return self.word != "passed" or bool(re.search(r"[1-9]\d* not to their end", self.extent))
+        return self.word not in ("passed", NOT_RUN) or bool(re.search(r"[1-9]\d* not to their end", self.extent))
 
     def row(self) -> str:
         """A line of the page's table."""
@@ -195,7 +196,7 @@ class Outcome:
 def last(step: Step) -> Outcome:
     """What a step came to when it ran last."""
     if not step.kept.exists():
-        return Outcome(step, "not run", 0, "")
+        return Outcome(step, NOT_RUN, 0, "")
     return Outcome(step, **json.loads(step.kept.read_text()))
 
 
@@ -240,8 +241,8 @@ def today() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
 
 
-def take(name: str, log: str) -> Outcome:
-    """A step's outcome from the output of a run elsewhere, on these sources."""
+def take(name: str, log: str, seconds: str = "0", commit: str = "") -> Outcome:
+    """A step's outcome from the output of a run elsewhere; on these sources, if it is not said on which."""
     step = next((step for step in STEPS if step.name == name), None)
     if step is None:
         raise SystemExit(f"no step is called {name!r}; there are: {'; '.join(step.name for step in STEPS)}")
@@ -249,7 +250,7 @@ def take(name: str, log: str) -> Outcome:
     step.log.parent.mkdir(parents=True, exist_ok=True)
     step.log.write_text(output)
     word = "FAILED" if re.search(r"FAILED|panicked at|FOUND SOMETHING|[1-9]\d* missed", output) else "passed"
-    return Outcome(step, word, 0, step.extent(output), today(), sources())
+    return Outcome(step, word, float(seconds), step.extent(output), today(), commit or sources())
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -259,10 +260,10 @@ def page(outcomes: list[Outcome]) -> str:
     """What ran, how many, what fell short."""
     lines = ["| what | outcome | how much | time | day | commit |", "| --- | --- | --- | ---: | --- | --- |"]
     lines += [*(one.row() for one in outcomes), ""]
-    short = [one for one in outcomes if one.is_short]
-    lines += [f"Fell short: {one.step.name} ({'; '.join(filter(None, (one.word, one.extent)))})." for one in short] or [
-        "Nothing fell short."
-    ]
+    lacking = [one.step.name for one in outcomes if one.word == NOT_RUN]
+    short = [f"Fell short: {one.step.name} ({one.word}; {one.extent})." for one in outcomes if one.is_short]
+    lines += [f"Not run: {'; '.join(lacking)}."] if lacking else []
+    lines += short or ([] if lacking else ["Nothing fell short."])
     for one in outcomes:
         details = one.step.details(said(one.step)) if one.step.details else ""
         lines += ["", details] if details else []

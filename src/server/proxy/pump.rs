@@ -19,8 +19,11 @@ use crate::server::throttle::Throttle;
 /// The most that one read takes.
 const PIECE: usize = 64 << 10;
 
-/// The most bytes on their way.
+/// The most bytes on their way, with what keeping them takes: a client that sends them one at a time has no more.
 const WINDOW: usize = 1 << 20;
+
+/// What a piece on its way takes beyond its bytes: its place in the line, and what an allocation costs.
+const BOOKKEEPING: usize = size_of::<(Instant, Vec<u8>)>() + 16;
 
 /// How a connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +157,7 @@ impl<'a> Pump<'a> {
             let bytes = Spoiler::spoil(&mut self.spoiler, &self.piece[..length]);
             let is_spoilt = matches!(bytes, Cow::Owned(_));
             let bytes = bytes.into_owned();
-            self.on_the_way += bytes.len();
+            self.on_the_way += bytes.len() + BOOKKEEPING;
             self.line.push_back((Instant::now() + self.delay, bytes));
             if is_spoilt {
                 self.note(What::Spoilt);
@@ -167,7 +170,7 @@ impl<'a> Pump<'a> {
     async fn pass(&mut self) -> Result<(), End> {
         self.watch.passable().await;
         let Some((_, piece)) = self.line.pop_front() else { return Ok(()) };
-        self.on_the_way -= piece.len();
+        self.on_the_way -= piece.len() + BOOKKEEPING;
         let mut left = &piece[..];
         while !left.is_empty() {
             match self.to.try_write(left) {
