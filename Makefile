@@ -192,9 +192,9 @@ fuzz: $(READY) $(VENV)/.fuzz ## a minute of made-up bytes for each reader: frame
 # A copy of https://github.com/rustsec/advisory-db, as in: make advisories DB=../advisory-db
 DB ?=
 .PHONY: advisories
-advisories: ## known holes among the crates, by a dated copy of the advisory database: DB=PATH (needs cargo-deny)
-	$(call say,advisories: scripts/advisories.sh $(DB))
-	@scripts/advisories.sh $(DB)
+advisories: $(READY) ## known holes among the crates, by a copy of the advisory database: DB=PATH
+	$(call say,advisories: scripts/advisories.py $(DB))
+	@$(PYTHON) scripts/advisories.py $(DB)
 
 .PHONY: prove
 prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md (ARGS=soak, ARGS=--resume)
