@@ -110,7 +110,9 @@ class Receiver:
 
     def _read_secure(self, tls: ssl.SSLContext, connection: socket.socket, stream: bytearray) -> None:
         with tls.wrap_socket(connection, server_side=True) as secure:
-            # The one to be reset from now on.
+            # It has taken the descriptor over.
+            with self._lock:
+                self._connections[self._connections.index(connection)] = secure
             self.connection = secure
             self._read(secure, stream)
 
@@ -144,7 +146,7 @@ class Receiver:
         """Ends every connection from this side."""
         for connection in self._connections:
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, if there is any
 
     def reset(self) -> None:
         """Breaks the latest connection: what is on its way is lost."""
@@ -153,7 +155,7 @@ class Receiver:
         # The thread may be in recv, which keeps the socket open for as long as it lasts.
         connection, self.connection = self.connection, None
         with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
+            socket.socket.shutdown(connection, socket.SHUT_RD)
         connection.close()
 
     def stop(self) -> None:

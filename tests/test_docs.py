@@ -4,6 +4,7 @@ import doctest
 import importlib
 import importlib.util
 import pkgutil
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 
 import fanin
 
+ROOT = Path(__file__).parent.parent
 MODULES = sorted(
     found.name.removeprefix("fanin.")
     for found in pkgutil.walk_packages(fanin.__path__, "fanin.")
@@ -50,7 +52,7 @@ def test_what_users_call_has_an_example() -> None:
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
     """What writes the pages that follow from the code."""
-    spec = importlib.util.spec_from_file_location("generate", Path(__file__).parent.parent / "docs/generate.py")
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -73,6 +75,17 @@ def test_columns_commands_and_fixtures_have_their_words(generate: ModuleType, mo
     monkeypatch.setattr(generate.rows, "KINDS", generate.rows.KINDS | {"planted": "int"})
     with pytest.raises(SystemExit, match="planted"):
         generate.rows_table()
+
+
+FILE = re.compile(r"(?<![\w/.])(?:benches|docs|examples|models|notebooks|scripts|src|tests)/[\w./-]*\w\.\w+")
+TEXTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")]
+TEXTS += [path for path in (ROOT / "docs").glob("[!_n]*/**/*.md") if "generated" not in path.parts]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_files_that_are_named_are_there(path: Path) -> None:
+    named = [name for name in FILE.findall(path.read_text()) if "NAME" not in name]
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 PLANTED = """<html><head>

@@ -186,6 +186,27 @@ def test_the_core_builds_with_no_python_in_its_graph() -> None:
     assert [crate for crate in crates if crate.startswith(("pyo3", "python3", "numpy"))] == []
 
 
+WALL_CLOCK = re.compile(r"\bSystemTime\b|\btime\.time(?:_ns)?\b|\bdatetime\b|\bfrom time import\b.*\btime\b")
+
+
+def wall_clocks(text: str) -> list[str]:
+    """Where a source asks for the time of day, which steps; what lasts is measured by a clock that does not."""
+    return WALL_CLOCK.findall(text)
+
+
+def test_no_logic_asks_for_the_wall_clock() -> None:
+    sources = {path: code(path.read_text()) for path in rust_files()}
+    sources |= {path: path.read_text() for path in (ROOT / "python").rglob("*.py")}
+    assert {str(path.relative_to(ROOT)): found for path, text in sources.items() if (found := wall_clocks(text))} == {}
+
+
+def test_the_reader_of_clocks_sees_what_is_there() -> None:
+    asked = ["SystemTime::now()", "time.time()", "time.time_ns()", "datetime.now()", "from time import sleep, time"]
+    assert all(map(wall_clocks, asked))
+    measured = "Instant::now() time.monotonic() time.perf_counter() time.strftime('%Y') time.gmtime(record.created)"
+    assert wall_clocks(measured) == []
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

@@ -121,6 +121,15 @@ def test_the_wheel_alone_has_its_types_and_its_command(room: Path) -> None:
     assert done.stdout.strip() == "False", done.stderr
 
 
+def test_the_docs_name_the_systems_that_a_release_is_for() -> None:
+    workflow = (ROOT / ".github/workflows/release.yml").read_text()
+    built = set(re.findall(r"- \{ platform: ([\w-]+),", workflow))
+    (tested,) = re.findall(r"^ +platform: \[(.*)\]$", workflow, re.MULTILINE)
+    named = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs/how-to/install.md").read_text(), re.MULTILINE)
+    assert len(built) == 5
+    assert built == set(tested.split(", ")) == {name for name in named if name not in EXTRAS}
+
+
 @pytest.mark.skipif(not PROVE, reason="builds the crate from scratch; run by `make prove`")
 def test_the_sdist_builds(tmp_path: Path) -> None:
     run = [sys.executable, "-m"]

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from . import _check, _exits, _native
+from . import _check, _exits, _moments, _native
+from ._moments import Closing, Opening, tell_beside
 from ._settings import settings
 from .delivery import Delivery
-from .errors import AddressError, Closed, Disconnected, FaninError, TimedOut
+from .errors import Closed, FaninError, TimedOut
 
 if TYPE_CHECKING:
     import socket
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from ._told import Audience, Dropped, Reconnected
 
 __all__ = ["Sink"]
-
-# Of threads that open one sink at once, one begins. A signal handler may come in between.
-_beginning = threading.RLock()
 
 
 class Sink(_native.Sink):
@@ -191,10 +189,12 @@ class Sink(_native.Sink):
         Raises:
             AddressError: No address could be connected to; `errno` says why, where the system did. The sink is closed.
             TimedOut: It took longer; with reconnecting it goes on trying.
+            Disconnected: It was connected, and the connection was lost.
             Closed: The sink is closed.
         """
+        is_first = not self._opened
         seconds = self._begin(timeout)
-        with _Opening(self):
+        with Opening(self, is_first):
             if not self._open(seconds):
                 raise self._late(f"not connected within {seconds:g} seconds")
         return self
@@ -203,10 +203,11 @@ class Sink(_native.Sink):
         """`open`, without blocking the event loop."""
         from ._loops import finish
 
+        is_first = not self._opened
         seconds = self._begin(timeout)
-        with _Opening(self):
+        with Opening(self, is_first):
             if await finish(self._opening(), seconds) is None:
-                raise self._late(f"not connected within {seconds} seconds")
+                raise self._late(f"not connected within {seconds:g} seconds")
         return self
 
     def _begin(self, timeout: float | None) -> float | None:
@@ -214,7 +215,7 @@ class Sink(_native.Sink):
         seconds = self._patience if timeout is None else _check.timeout("timeout", timeout)
         if self._closed:
             raise Closed(f"{self.target} is closed; a closed sink is not opened again")
-        with _beginning:
+        with _moments.beginning():
             if not self._opened:
                 self._opened = True
                 self._listen()
@@ -261,7 +262,7 @@ class Sink(_native.Sink):
         seconds = self._flushed_within(timeout)
         account = self._flush(seconds)
         if account is None:
-            raise self._late(f"not flushed within {seconds} seconds")
+            raise self._late(f"not flushed within {seconds:g} seconds")
         return account
 
     async def flush_async(self, timeout: float | None = None) -> Delivery:  # noqa: ASYNC109 - as open, flush and close
@@ -271,7 +272,7 @@ class Sink(_native.Sink):
         seconds = self._flushed_within(timeout)
         account: Delivery | None = await finish(self._flushing(), seconds)
         if account is None:
-            raise self._late(f"not flushed within {seconds} seconds")
+            raise self._late(f"not flushed within {seconds:g} seconds")
         return account
 
     def _flushed_within(self, timeout: float | None) -> float | None:
@@ -302,7 +303,7 @@ class Sink(_native.Sink):
             Disconnected: The connection was lost; `delivery` has the account.
         """
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        with _Closing(self) as closing:
+        with Closing(self) as closing:
             closing.account = self._close(seconds)
         return closing.account or self.delivery
 
@@ -311,7 +312,7 @@ class Sink(_native.Sink):
         from ._loops import finish
 
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        async with _Closing(self) as closing:
+        async with Closing(self) as closing:
             closing.account = await finish(self._closing(seconds), None)
         return closing.account or self.delivery
 
@@ -323,7 +324,7 @@ class Sink(_native.Sink):
         try:
             self.close()
         except FaninError as lost:
-            _tell_beside(error, lost)
+            tell_beside(error, lost)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
@@ -331,7 +332,7 @@ class Sink(_native.Sink):
         try:
             await self.close_async()
         except FaninError as lost:
-            _tell_beside(error, lost)
+            tell_beside(error, lost)
 
     def _abandon(self) -> None:
         """Closes without waiting, for a sink that never came to be used."""
@@ -390,72 +391,3 @@ class Sink(_native.Sink):
 
     def _late(self, what: str) -> TimedOut:
         return TimedOut(f"{self.target}: {what}", self.delivery)
-
-
-class _Opening:
-    """While a sink is opened: where that fails for good, it is closed."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.sink = sink
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if isinstance(error, (AddressError, Disconnected)):
-            self.sink._abandon()
-
-
-class _Closing:
-    """While a sink is closed: what was lost is raised once, by the first call that knows."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.sink, self.account = sink, None
-
-    account: Delivery | None
-
-    def __enter__(self) -> Self:
-        self.sink._refuse_in_child()
-        self.sink._closed = True
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
-        if not _is_account(error):
-            return False
-        _join(self.sink._told)
-        return self._settle(error)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> bool:
-        from ._loops import ended
-
-        if not _is_account(error):
-            return False
-        await ended(self.sink._told, _exits.LAST_SECONDS)
-        return self._settle(error)
-
-    def _settle(self, error: BaseException | None) -> bool:
-        first, self.sink._reported = not self.sink._reported, True
-        _exits.forget(self.sink)
-        return error is not None and not first
-
-
-def _is_account(error: BaseException | None) -> bool:
-    return error is None or isinstance(error, (Disconnected, TimedOut))
-
-
-def _join(told: threading.Thread | None) -> None:
-    """Lets the callbacks come to their end, unless one of them is calling."""
-    if told is not None and told is not threading.current_thread():
-        told.join(_exits.LAST_SECONDS)
-
-
-def _tell_beside(error: BaseException | None, lost: FaninError) -> None:
-    """Raises it, or notes it on what is on its way already."""
-    if error is None:
-        raise lost
-    error.add_note(f"and the sink: {lost}")

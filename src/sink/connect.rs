@@ -184,7 +184,7 @@ impl Dial {
         socket.set_nonblocking(true)?;
         self.size_buffers(&SockRef::from(&socket))?;
         #[cfg(unix)]
-        if socket.domain()? == Domain::UNIX {
+        if domain(&socket)? == Domain::UNIX {
             return Ok(Line::Unix(UnixStream::from_std(OwnedFd::from(socket).into())?));
         }
         let stream = TcpStream::from_std(socket.into())?;
@@ -220,6 +220,12 @@ fn abstract_path(name: &[u8]) -> std::path::PathBuf {
     std::ffi::OsString::from_vec([b"\0", name].concat()).into()
 }
 
+/// A socket's family, by its own address: to be asked for it alone, by an option, is Linux's way.
+#[cfg(unix)]
+fn domain(socket: &Socket) -> io::Result<Domain> {
+    Ok(socket.local_addr()?.domain())
+}
+
 /// A socket that a caller has connected.
 ///
 /// # Errors
@@ -228,7 +234,7 @@ fn abstract_path(name: &[u8]) -> std::path::PathBuf {
 pub(super) fn check_socket(socket: OwnedFd) -> Result<Socket> {
     let socket = Socket::from(socket);
     let fail = |what: &str| Error::argument("socket", format!("{socket:?}"), what);
-    let domain = socket.domain().map_err(|_| fail("it is no socket"))?;
+    let domain = domain(&socket).map_err(|_| fail("it is no socket"))?;
     if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain)
         || socket.r#type().ok() != Some(socket2::Type::STREAM)
     {

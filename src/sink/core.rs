@@ -11,6 +11,7 @@ use super::config::Config;
 use super::delivery::Delivery;
 use super::event::Event;
 use super::failure::Failure;
+use super::heap;
 use super::planted;
 use super::state::{Ending, Payload, Phase, Roused, State, Wakes};
 use super::window::Moves;
@@ -72,6 +73,17 @@ impl Core {
     }
 
     // --- the callers' side ---
+
+    /// Whether a message of this length may be one.
+    pub(super) fn fits(&self, length: usize) -> Result<(), SendError> {
+        if length > self.longest {
+            return Err(SendError::Frame);
+        }
+        if self.config.framing.frame_length(length) > self.config.capacity {
+            return Err(SendError::TooLarge);
+        }
+        Ok(())
+    }
 
     /// The length of a message's frame, if it may be one.
     #[inline]
@@ -290,8 +302,13 @@ impl Core {
 
     /// Gives back memory that a burst has left.
     pub(super) fn trim(&self) {
-        let surplus = self.lock().chain.surplus();
+        let mut state = self.lock();
+        let before = state.chain.memory();
+        let surplus = state.chain.surplus();
+        let freed = before.saturating_sub(state.chain.memory());
+        drop(state);
         drop(surplus);
+        heap::give_back(freed);
     }
 
     /// The last that the actor has done, before it ends in peace.

@@ -55,6 +55,7 @@ mod drive;
 mod event;
 mod failure;
 mod handles;
+mod heap;
 mod message;
 mod patience;
 mod planted;
@@ -199,6 +200,14 @@ impl Sink {
     #[inline]
     pub fn try_send(&self, message: &[u8]) -> Result<(), SendError> {
         self.core.try_send(message)
+    }
+
+    /// Whether a message of this length could be taken at all: to be asked before it is copied or made.
+    ///
+    /// # Errors
+    /// [`SendError::Frame`] and [`SendError::TooLarge`], as [`try_send`](Self::try_send).
+    pub fn fits(&self, length: usize) -> Result<(), SendError> {
+        self.core.fits(length)
     }
 
     /// [`try_send`](Self::try_send) for a message that may be kept by reference; small ones are copied.
