@@ -64,6 +64,7 @@ lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a n
 	compile requirements-test.in --output-file requirements-test.txt; \
 	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt; \
 	compile requirements-demo.in --constraint requirements-dev.txt --output-file requirements-demo.txt; \
+	compile requirements-fuzz.in --output-file requirements-fuzz.txt; \
 	compile requirements-docs.in --constraint requirements-dev.txt --output-file requirements-docs.txt; \
 	compile requirements-release.in --constraint requirements-docs.txt --output-file requirements-release.txt
 
@@ -133,6 +134,7 @@ lint-rust: $(READY) ## cargo fmt, clippy without and with Python, rustdoc's link
 	$(call say,lint-rust: cargo fmt --check; clippy without and with Python; cargo doc)
 	@$(CARGO) fmt --check
 	@$(CARGO) fmt --check --manifest-path models/Cargo.toml
+	@$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@$(CARGO) clippy --quiet --locked --all-targets --features python,rivals -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --features python,rivals
@@ -190,12 +192,12 @@ fuzz: $(READY) $(VENV)/.fuzz ## a minute of made-up bytes for each reader: frame
 # A copy of https://github.com/rustsec/advisory-db, as in: make advisories DB=../advisory-db
 DB ?=
 .PHONY: advisories
-advisories: ## known holes among the crates, by a dated copy of the advisory database: DB=PATH (needs cargo-deny)
-	$(call say,advisories: scripts/advisories.sh $(DB))
-	@scripts/advisories.sh $(DB)
+advisories: $(READY) ## known holes among the crates, by a copy of the advisory database: DB=PATH
+	$(call say,advisories: scripts/advisories.py $(DB))
+	@$(PYTHON) scripts/advisories.py $(DB)
 
 .PHONY: prove
-prove: $(BUILT) $(VENV)/.fuzz ## the long proofs (hours), and a page at their end: out/prove.md (ARGS=soak, ARGS=--resume)
+prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md (ARGS=soak, ARGS=--resume)
 	$(call say,prove: scripts/prove.py $(ARGS))
 	@$(PYTHON) scripts/prove.py $(ARGS)
 
@@ -247,6 +249,7 @@ fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)
 	@$(CARGO) fmt
 	@$(CARGO) fmt --manifest-path models/Cargo.toml
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	@$(PYTHON) -m ruff check --quiet --fix
 	@$(PYTHON) -m ruff format --quiet
 

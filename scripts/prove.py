@@ -147,7 +147,7 @@ STEPS = (
     Step("properties", "cargo test --locked --release --lib -- ledger framing splitter window frames --nocapture",
          3600, cases),
     Step("simulation", "cargo test --locked --release --test sink_simulation -- --nocapture", 7200, seeds),
-    Step("fuzzing", f"{sys.executable} scripts/fuzz.py", 3600, runs),
+    Step("fuzzing", "make fuzz", 3600, runs),
     Step("loom, bound 2, the largest too", f"{MODELS} --features loom -- --include-ignored --nocapture",
          3600, interleavings, {"LOOM_MAX_DURATION": "1200"}),
     Step("loom, bound 3", f"{MODELS} --features loom -- --nocapture", 7200, interleavings,

@@ -52,6 +52,7 @@ def test_an_exit_without_close_loses_nothing() -> None:
             lines = frames("lines", bytes(stream))
             assert lines[:20_000] == [b"%d" % n for n in range(20_000)]
             assert lines[20_000:] == ([b"from a thread"] if "thread" in end else [])
+    print(f"tried: {turns} exits")
 
 
 FLIGHT = """
@@ -207,6 +208,7 @@ def test_ctrl_c_is_answered_at_once(call: str) -> None:
         assert (process.returncode, stderr) == (0, "")
         # A tenth of a second on a machine with nothing else to do; a busy one gets some slack.
         assert float(stdout) - pressed < 0.5
+    print(f"tried: {20 if PROVE else 1} Ctrl-C")
 
 
 # --- forks -----------------------------------------------------------------------------------------------------------
@@ -280,6 +282,7 @@ def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
         parent, *children = sorted(gather.streams, key=len, reverse=True)
     assert len(frames("lines", bytes(parent))) == int(done.stdout)
     assert {bytes(stream) for stream in children} == {b"child\n"}
+    print(f"tried: {turns} forks")
 
 
 POOLS = """

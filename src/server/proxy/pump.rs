@@ -19,6 +19,9 @@ use crate::server::throttle::Throttle;
 /// The most that one read takes.
 const PIECE: usize = 64 << 10;
 
+/// What it takes until a sender has filled it once: a line that is idle holds little.
+const FIRST_PIECE: usize = 1 << 10;
+
 /// The most bytes on their way, with what keeping them takes: a client that sends them one at a time has no more.
 const WINDOW: usize = 1 << 20;
 
@@ -82,7 +85,7 @@ impl<'a> Pump<'a> {
             on_the_way: 0,
             bytes: 0,
             ended: false,
-            piece: vec![0; PIECE],
+            piece: vec![0; FIRST_PIECE],
         }
     }
 
@@ -131,7 +134,7 @@ impl<'a> Pump<'a> {
 
     /// How many bytes may be read now, or how long until some may.
     fn allowance(&mut self) -> Result<usize, Duration> {
-        let most = self.script.reach(self.bytes, PIECE);
+        let most = self.script.reach(self.bytes, self.piece.len());
         let Some(throttle) = &mut self.throttle else { return Ok(most) };
         match throttle.allowed(most, Instant::now()) {
             0 => Err(throttle.wait()),
@@ -162,6 +165,9 @@ impl<'a> Pump<'a> {
             if is_spoilt {
                 self.note(What::Spoilt);
             }
+        }
+        if length == FIRST_PIECE && self.piece.len() == FIRST_PIECE {
+            self.piece = vec![0; PIECE];
         }
         Ok(false)
     }
