@@ -36,7 +36,7 @@ def settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "confirm": confirm or "none",
         "reconnect": reconnect,
         "backoff": _backoff(given["backoff"]),
-        "nodelay": _truth("nodelay", given["nodelay"]),
+        "nodelay": _check.flag("nodelay", given["nodelay"]),
         "send_buffer": _size("send_buffer", given["send_buffer"], LARGEST_BUFFER),
         "receive_buffer": _size("receive_buffer", given["receive_buffer"], LARGEST_BUFFER),
         **_times(given),
@@ -64,25 +64,21 @@ def _tls(given: Mapping[str, Any]) -> dict[str, Any]:
         "ca_file": _path("ca_file", given["ca_file"]),
         "client_cert": pair and (_path("client_cert", pair[0]), _path("client_cert", pair[1])),
         "server_name": None if name is None else _check.word("server_name", name, "a host's name, or None"),
+        "verify": _check.flag("verify", given["verify"]),
     }
 
 
 def _path(name: str, value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+    path = os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else ""
+    if not path or "\0" in path:
         raise _check.refuse(name, value, "allowed are a path to a PEM file, or None")
-    return os.fsdecode(value)
+    return path
 
 
 def _size(name: str, value: object, high: int) -> int | None:
     return None if value is None else _check.size(name, value, high, none=True)
-
-
-def _truth(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _check.refuse(name, value, "allowed are True and False")
-    return value
 
 
 def _backoff(value: object) -> tuple[float, float]:
