@@ -12,6 +12,7 @@ mod events;
 mod many;
 mod operation;
 mod outcome;
+mod quick;
 mod sending;
 mod settings;
 
@@ -24,6 +25,7 @@ pub(super) use bell::PyBell;
 pub(super) use events::PyEvents;
 pub(super) use operation::Operation;
 use operation::Waited;
+pub(super) use quick::install;
 pub(super) use sending::PySending;
 use settings::Settings;
 
