@@ -1,9 +1,16 @@
 //! `send_many`: some hundred messages under one lock.
+//!
+//! A list or tuple of `bytes` is read where it lies. Messages of any other iterable, and all that have to wait, are held
+//! meanwhile, since other Python code runs.
+//!
+//! `unsafe`: to read a list where it lies.
+#![allow(unsafe_code)]
 
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 
 use super::data::Message;
+use super::listed::Listed;
 use super::outcome::refusal;
 use crate::error::{Error, SendError};
 use crate::python::fork::Owned;
@@ -32,9 +39,14 @@ impl<'a> Many<'a> {
     /// is sent.
     pub(super) fn send_each(mut self, messages: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = messages.py();
+        if let Some(listed) = Listed::of(messages)
+            && self.send_listed(py, listed)? == listed.len()
+        {
+            return Ok(self.taken);
+        }
         let mut held = Vec::with_capacity(MOST.min(messages.len().unwrap_or(MOST)));
         let mut bytes = 0;
-        for data in messages.try_iter()? {
+        for data in messages.try_iter()?.skip(self.taken) {
             match data.and_then(|data| Message::of(&data)) {
                 Ok(message) => {
                     bytes += message.bytes(py).len();
@@ -53,6 +65,21 @@ impl<'a> Many<'a> {
         }
         self.send_held(py, &held)?;
         Ok(self.taken)
+    }
+
+    /// Sends from the front of a list, as far as messages are `bytes` and there is room; how many those are. Why it ended
+    /// there is for the other way to say.
+    fn send_listed(&mut self, py: Python<'_>, listed: Listed<'_, '_>) -> PyResult<usize> {
+        loop {
+            py.check_signals().map_err(|raised| self.told(py, raised))?;
+            // SAFETY: they are taken, and copied, by code that knows no Python.
+            let parts = unsafe { listed.read(self.taken, MOST) };
+            let taken = self.sink.try_send_many(&parts).unwrap_or_else(|(taken, _)| taken);
+            self.taken += taken;
+            if taken < MOST {
+                return Ok(self.taken);
+            }
+        }
     }
 
     /// Sends the parts of one buffer that lie between neighbouring offsets.

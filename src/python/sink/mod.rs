@@ -9,6 +9,7 @@
 mod bell;
 mod data;
 mod events;
+mod listed;
 mod many;
 mod operation;
 mod outcome;
