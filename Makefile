@@ -27,6 +27,8 @@ PIP := $(PYTHON) -m pip --quiet
 CARGO := cargo
 # The queues under a scheduler of their own, in a package of its own.
 MODELS := $(CARGO) test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models
+# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency', make prove ARGS='--resume'
+ARGS :=
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 
 # Directories count too: their time changes when a file is removed.
@@ -61,6 +63,8 @@ lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a n
 	    --no-emit-index-url --no-emit-find-links "$$@"; }; \
 	compile requirements-test.in --output-file requirements-test.txt; \
 	compile requirements-dev.in --constraint requirements-test.txt --output-file requirements-dev.txt; \
+	compile requirements-demo.in --constraint requirements-dev.txt --output-file requirements-demo.txt; \
+	compile requirements-fuzz.in --output-file requirements-fuzz.txt; \
 	compile requirements-docs.in --constraint requirements-dev.txt --output-file requirements-docs.txt; \
 	compile requirements-release.in --constraint requirements-docs.txt --output-file requirements-release.txt
 
@@ -85,10 +89,27 @@ wheel: $(VENV)/.release $(SOURCES) ## what a release is: an abi3 wheel for manyl
 	@$(PYTHON) -m maturin sdist --out dist/release
 	@ls -l dist/release
 
+# The demo needs neither the tests' packages nor the queues of other crates: without them it is there in half the time. Where
+# all is built already, that is what it runs.
+DEMO := $(if $(wildcard $(BUILT)),$(VENV),.venv-demo)
+
 .PHONY: demo
-demo: $(BUILT) ## answer the article: the table, out/article.png, out/article.json
+demo: $(if $(wildcard $(BUILT)),$(BUILT),.venv-demo/.built) ## answer the article: the table, out/article.png, out/article.json
 	$(call say,demo: fanin article --quick --out out)
-	@$(BIN)/fanin article --quick --out out
+	@$(DEMO)/bin/fanin article --quick --out out
+
+.venv-demo/.ready: requirements-demo.txt Cargo.lock scripts/setup.sh
+	$(call say,setup: .venv-demo from requirements-demo.txt; the crates of Cargo.lock)
+	@scripts/setup.sh .venv-demo demo
+	@touch $@
+
+.venv-demo/.built: .venv-demo/.ready $(SOURCES)
+	$(call say,build: the release wheel without the queues of other crates; this takes a minute when it is the first)
+	@rm -rf .venv-demo/dist
+	@.venv-demo/bin/python -m maturin build --quiet --locked --out .venv-demo/dist --features python \
+	    --interpreter .venv-demo/bin/python
+	@.venv-demo/bin/python -m pip --quiet install --no-index --no-deps --force-reinstall .venv-demo/dist/fanin-*.whl
+	@touch $@
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
@@ -113,6 +134,7 @@ lint-rust: $(READY) ## cargo fmt, clippy without and with Python, rustdoc's link
 	$(call say,lint-rust: cargo fmt --check; clippy without and with Python; cargo doc)
 	@$(CARGO) fmt --check
 	@$(CARGO) fmt --check --manifest-path models/Cargo.toml
+	@$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	@$(CARGO) clippy --quiet --locked --all-targets -- -D warnings
 	@$(CARGO) clippy --quiet --locked --all-targets --features python,rivals -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --no-deps --features python,rivals
@@ -162,10 +184,22 @@ asan: $(READY) ## the queues' tests under AddressSanitizer and its leak check (s
 	$(call say,asan: scripts/asan.sh)
 	@scripts/asan.sh
 
+.PHONY: fuzz
+fuzz: $(READY) $(VENV)/.fuzz ## a minute of made-up bytes for each reader: frames, ledger, plans, journals, sweeps (needs cargo-fuzz)
+	$(call say,fuzz: scripts/fuzz.py $(ARGS))
+	@$(PYTHON) scripts/fuzz.py $(ARGS)
+
+# A copy of https://github.com/rustsec/advisory-db, as in: make advisories DB=../advisory-db
+DB ?=
+.PHONY: advisories
+advisories: $(READY) ## known holes among the crates, by a copy of the advisory database: DB=PATH
+	$(call say,advisories: scripts/advisories.py $(DB))
+	@$(PYTHON) scripts/advisories.py $(DB)
+
 .PHONY: prove
-prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md
-	$(call say,prove: scripts/prove.py)
-	@$(PYTHON) scripts/prove.py
+prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.md (ARGS=soak, ARGS=--resume)
+	$(call say,prove: scripts/prove.py $(ARGS))
+	@$(PYTHON) scripts/prove.py $(ARGS)
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 
@@ -204,9 +238,6 @@ bench-lab: $(BUILT) ## can the lab be believed here: identical arms, and arms th
 	$(call say,bench-lab: benches/lab_believes.py)
 	@$(PYTHON) benches/lab_believes.py
 
-# What to hand on, as in: make bench-sink ARGS='--quick --only threads,latency'
-ARGS :=
-
 .PHONY: bench-sink
 bench-sink: $(BUILT) ## the sink beside its rivals in Python, delivery checked: the targets (some 10 minutes; ARGS=--quick)
 	$(call say,bench-sink: benches/sink)
@@ -218,6 +249,7 @@ fmt: $(READY) ## format and mend what can be mended
 	$(call say,fmt: cargo fmt; ruff)
 	@$(CARGO) fmt
 	@$(CARGO) fmt --manifest-path models/Cargo.toml
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 	@$(PYTHON) -m ruff check --quiet --fix
 	@$(PYTHON) -m ruff format --quiet
 
@@ -225,5 +257,5 @@ fmt: $(READY) ## format and mend what can be mended
 clean: ## remove everything that was made here
 	$(call say,clean: target, .venv, dist, out and caches)
 	@$(CARGO) clean --quiet
-	@rm -rf $(VENV) dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) .venv-demo dist out docs/_build .pytest_cache .mypy_cache .ruff_cache
 	@find python tests scripts notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

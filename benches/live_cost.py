@@ -1,23 +1,33 @@
-"""What does it cost to be watched? The same run with a live view and without, side by side.
+"""What does it cost to be watched? The same short run with a live view and without, side by side; and its own time.
 
-python benches/live_cost.py [rounds [word]]
+python benches/live_cost.py [quartets [word]]
 
-With a word, only the loads whose names hold it.
+With a word, only the loads whose names hold it; the word `same` has both arms unwatched, which shows what the host
+makes of nothing.
 
-In each round both are run, in an order that is drawn; the ratio is of their throughput, as proved at the server. The
-view is asked five times a second and its state is packed for a notebook each time, as the widget does.
+A quartet is watched, alone, alone, watched, or the other way round as is drawn: what the host does meanwhile falls out
+of its ratio as far as it goes on evenly. Both arms run on a thread beside the main one, as in a notebook, whose kernel
+has threads of its own: to have a further thread at all changes how a system with few cores places the others.
+
+The ratio is taken of the time a message, as proved at the server, and of the actor's processor time a message, which
+the host disturbs less: all that a run pays for being watched is paid by its actor. The view is asked five times a
+second and its state is packed for a notebook each time, as the widget does; what its thread uses for that is a bound of
+what it can take from the run, however it is placed. `cargo bench --bench gauge` has the price of a gauge a drain.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from math import exp, log
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from math import log
 from random import Random
-from statistics import fmean, stdev
+from typing import Any
 
 import fanin
+from fanin.stats import intervals
 from fanin.view_widget import state
 
 LOADS = {
@@ -25,51 +35,74 @@ LOADS = {
     "mpsc-one/each, 8 producers, 1 B": ("mpsc-one/each", 8, 1),
     "lanes/batch, 8 producers, 64 B": ("lanes/batch", 8, 64),
 }
-SECONDS = 1.0
+SECONDS = 0.06
 Load = tuple[str, int, int]
+# The time a message, the actor's processor time a message, and the share of a core that the view's thread used.
+Costs = tuple[float, float, float]
 
 
-def watched(load: Load) -> float:
-    """Nanoseconds a message, under a view."""
+def watched(load: Load) -> Costs:
+    """Under a view."""
     strategy, producers, payload = load
+    used = [0.0]
+
+    def look(now: fanin.Live[Any]) -> None:
+        json.dumps(state(now))
+        used.append(time.thread_time())
+
     view = fanin.live(strategy, producers=producers, payload=payload, rounds=1, min_seconds=SECONDS)
-    view.listen(lambda now: json.dumps(state(now)))
+    begun = time.perf_counter()
+    view.listen(look)
     (run,) = view.wait()
-    return run.require_delivery().nanoseconds_per_message or 0.0
+    return *costs(run), max(used) / (time.perf_counter() - begun)
 
 
-def alone(load: Load) -> float:
-    """Nanoseconds a message, with nobody looking; through a sweep, as the other."""
+def alone(load: Load) -> Costs:
+    """With nobody looking."""
     strategy, producers, payload = load
-    (run,) = fanin.sweep(strategy, producers, payload=payload, rounds=1, min_seconds=SECONDS, progress=False)
-    return run.require_delivery().nanoseconds_per_message or 0.0
+    plan = fanin.Plan(strategy, producers, payload=payload, rounds=1, min_seconds=SECONDS)
+    with ThreadPoolExecutor(1) as beside:
+        (run,) = beside.submit(plan.run, progress=False).result()
+    return *costs(run), 0.0
 
 
-def compare(load: Load, rounds: int, random: Random) -> list[float]:
-    """For each round the logarithm of how many times as long a message takes when watched."""
-    logs = []
-    for _ in range(rounds):
-        arms = random.sample([watched, alone], 2)
-        times = {arm: arm(load) for arm in arms}
-        logs.append(log(times[watched] / times[alone]))
-    return logs
+def costs(run: fanin.Run) -> tuple[float, float]:
+    """What a message took, and the actor for it."""
+    run.require_delivery()
+    actor = (run.cpu_actor_user_ns or 0) + (run.cpu_actor_system_ns or 0)
+    return run.nanoseconds_per_message or 0.0, actor / run.delivered
 
 
-def said(logs: Sequence[float]) -> str:
-    """The mean ratio, and what the rounds' spread leaves open."""
-    from fanin.stats.intervals import t_quantile
+def quartets(load: Load, count: int, arm: Callable[[Load], Costs], random: Random) -> Iterator[tuple[float, ...]]:
+    """For each quartet the logarithms of both ratios, and the view's share of a core."""
+    for _ in range(count):
+        order = random.choice([(arm, alone, alone, arm), (alone, arm, arm, alone)])
+        found = [(call, call(load)) for call in order]
+        looked = [figures for call, figures in found if call is arm]
+        # Where both arms are one, the outer two stand against the inner two.
+        halves = [[found[i][1] for i in (0, 3)], [found[i][1] for i in (1, 2)]]
+        first, second = halves if order[0] is arm else halves[::-1]
+        logs = [sum(log(a[i] / b[i]) for a, b in zip(first, second, strict=True)) / 2 for i in (0, 1)]
+        yield *logs, sum(figures[2] for figures in looked) / len(looked)
 
-    middle = fmean(logs)
-    reach = t_quantile(0.975, len(logs) - 1) * stdev(logs) / len(logs) ** 0.5
-    return f"{exp(middle):.3f} times as long when watched [{exp(middle - reach):.3f}, {exp(middle + reach):.3f}]"
+
+def said(name: str, logs: list[float]) -> str:
+    """The mean ratio, with its interval."""
+    ratio = intervals.of_mean(logs).exp()
+    return f"  {name} {ratio.middle:.4f} times [{ratio.low:.4f}, {ratio.high:.4f}]"
 
 
-def main(rounds: int = 12, word: str = "") -> None:
-    """Prints a line a load."""
-    random = Random(0)
+def main(count: int = 300, word: str = "") -> None:
+    """Prints some lines a load."""
+    random, same = Random(0), word == "same"
     for name, load in LOADS.items():
-        if word in name:
-            print(f"{name}: {said(compare(load, rounds, random))}", flush=True)
+        if same or word in name:
+            found = list(quartets(load, count, alone if same else watched, random))
+            time_logs, actor_logs, shares = (list(column) for column in zip(*found, strict=True))
+            print(f"{name}: {'the same twice' if same else 'watched over alone'}, {count} quartets")
+            print(said("time a message        ", time_logs), said("actor's processor time", actor_logs), sep="\n")
+            if not same:
+                print(f"  the view's thread {sum(shares) / count:.3%} of a core", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,10 @@ release = version = fanin.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints", "jupyter_execute", "reference/generated"]
+exclude_patterns += ["explanation/proofs.md"]  # shown within how-we-test
 nitpicky = True
+# What stands in quotes or behind two dashes is often to be typed.
+smartquotes = False
 # What is not fanin's own is documented elsewhere, and there is no network to look it up; nor has a page what only its
 # inner modules name.
 nitpick_ignore_regex = [("py:.*", r"(?!fanin\b).*"), ("py:.*", r"fanin\.\w+\..*")]
@@ -68,7 +71,7 @@ def literal(app: object, what: str, name: str, item: object, options: object, li
     text = re.sub(r"(?<![`:])`([^`]+)`(?!`)", r"``\1``", "\n".join(lines))
     # A letter right behind, as in a plural, is set apart by a space that is not shown.
     lines[:] = re.sub(r"(?<=\w``)(?=\w)", r"\\ ", text).split("\n")
-    if what == "property":
+    if what in ("property", "attribute"):
         lines.insert(0, "")  # or napoleon takes what stands before a colon for a type
 
 

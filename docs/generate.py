@@ -24,12 +24,13 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
               "Records", "pause", "Pause")),
     "sweeps": ("Plans and sweeps", "A grid of cells, run in interleaved rounds, and the table that comes of it.",
                ("sweep", "Plan", "DryRun", "resume", "Sweep", "concat", "Table")),
-    "live": ("Live", "A sweep while it goes on.", ("live", "Live", "Moment")),
+    "live": ("Live", "A sweep or a sink while it goes on.", ("live", "Live", "Moment")),
     "statistics": ("Statistics", "What the numbers of a sweep allow to say.",
                    ("Comparison", "Explanation", "Scaling", "doctor", "Checkup")),
     "article": ("The article", "Its figures, its benchmark repeated, and the verified answer.",
                 ("article", "Article", "published", "replay")),
-    "strategies": ("Strategies", "Every queue with every write policy.", ("strategies", "Strategies", "Strategy")),
+    "strategies": ("Strategies", "Every queue with every write policy, and which of them to use.",
+                   ("strategies", "Strategies", "Strategy", "recommend", "Recommendation")),
     "sink": ("Sink", "Many threads and tasks, one socket.", ("Sink", "Delivery", "Stats", "Dropped", "Reconnected")),
     "logging": ("Logging", "The sink as a handler of `logging`.", ("SinkHandler", "SyslogFormatter")),
     "server": ("Server and proxy", "The other end of the socket, a bad line to it, and what arrived.",
@@ -63,6 +64,7 @@ def write(docs: Path) -> None:
     for page, (title, about, names) in PAGES.items():
         (api / f"{page}.md").write_text(api_page(title, about, names))
     (docs / "reference/cli.md").write_text(cli_page())
+    (docs / "reference/generated/pytest.md").write_text(plugin_tables())
     (docs / "reference/generated/rows.md").write_text(rows_table())
     (docs / "reference/strategies.md").write_text(strategies_page())
     (docs / "reference/generated/errors.md").write_text(errors_tree())
@@ -161,6 +163,53 @@ def said(action: argparse.Action) -> str:
     text = (action.help or "") % {"default": action.default, "prog": "fanin"}
     choices = f"; one of {', '.join(map(str, action.choices))}" if action.choices else ""
     return escape(text + choices)
+
+
+# --- the pytest plugin -----------------------------------------------------------------------------------------------
+
+
+class Options:
+    """Stands in for pytest's parser and its groups: notes what the plugin adds."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def getgroup(self, *_: str) -> Options:
+        """A group of options."""
+        return self
+
+    def addoption(self, name: str, *, help: str, metavar: str = "", **_: Any) -> None:
+        """An option of the command line."""
+        self.lines.append((f"`{name} {metavar}`".replace(" `", "`"), escape(help)))
+
+    def addini(self, name: str, help: str, default: str) -> None:
+        """An option of the configuration file."""
+        self.lines.append((f"`{name} = {default}` in the configuration", escape(help)))
+
+
+def plugin_tables() -> str:
+    """The fixtures, markers and options of the plugin, as it says them itself."""
+    import pytest_fanin
+
+    options = Options()
+    pytest_fanin.pytest_addoption(options)  # type: ignore[arg-type]
+    fixtures = [(f"`{name}`", escape(inspect.getdoc(item) or "")) for name, item in fixtures_of(pytest_fanin)]
+    markers = [marker.split(": ", 1) for marker in pytest_fanin.MARKERS]
+    parts = [
+        ("Fixtures", ("fixture", "what it is"), fixtures),
+        ("Markers", ("marker", "what it says"), [(f"`{name}`", escape(said)) for name, said in markers]),
+        ("Options", ("option", "what it does"), options.lines),
+    ]
+    return "\n".join(f"## {title}\n\n{table(heads, lines)}" for title, heads, lines in parts)
+
+
+def fixtures_of(plugin: Any) -> list[tuple[str, Any]]:
+    """Its fixtures, each of which has to say what it is."""
+    found = [(name, item) for name, item in vars(plugin).items() if name.startswith("fanin_")]
+    silent = [name for name, item in found if not inspect.getdoc(item)]
+    if silent or not found:
+        raise SystemExit(f"docs/generate.py: no word for the fixtures {silent}")
+    return found
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

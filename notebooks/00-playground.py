@@ -14,7 +14,8 @@
 # # The playground
 #
 # Pick a strategy and a load; each change makes a run, which is verified at the server, and adds a point to the picture.
-# Needs `fanin[live,plot]`.
+# Needs `fanin[live,plot]`. The knobs are there where a kernel runs; a page of the documentation has only what came of
+# them.
 
 # %%
 import io

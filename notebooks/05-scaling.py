@@ -33,7 +33,9 @@ SHARE = {"rounds": ROUNDS, "min_seconds": SHORT, "progress": False}
 #
 # Gunther's law says what `N` workers do beside each other:
 #
-# $$\frac{\text{rate} \cdot N}{1 + \text{contention} \cdot (N - 1) + \text{coherence} \cdot N (N - 1)}$$
+# ```text
+# rate · N / (1 + contention · (N - 1) + coherence · N · (N - 1))
+# ```
 #
 # *Contention* is the share that only one can do at a time; *coherence* what each pair costs by keeping up with each
 # other. With coherence there is a count beyond which more workers do less.

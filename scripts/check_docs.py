@@ -8,12 +8,14 @@ a place of its own.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+STYLE_LOADS = re.compile(r"""(?:url\(|@import\s)\s*["']?([^"')\s;]+)""")
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
 
 
@@ -55,6 +57,9 @@ def problems(folder: Path, names: list[str]) -> list[str]:
         found += [f"{where}: loads {load}" for load in page.loads if is_elsewhere(load)]
         dead = [link for link in (*page.links, *page.loads) if not leads_somewhere(link, path, pages)]
         found += [f"{where}: nothing at {link}" for link in dict.fromkeys(dead)]
+    for path in sorted(folder.rglob("*.css")):
+        loads = STYLE_LOADS.findall(path.read_text(encoding="utf-8"))
+        found += [f"{path.relative_to(folder)}: loads {load}" for load in loads if is_elsewhere(load)]
     ids = {name for page in pages.values() for name in page.ids}
     return found + [f"no place for fanin.{name}" for name in names if f"fanin.{name}" not in ids]
 

@@ -26,17 +26,22 @@ COPIED = ("src", "models", "tests", "benches", "examples", "Cargo.toml", "Cargo.
 # Whatever takes longer than this with a bug planted hangs.
 PATIENCE = 240
 
-MODELS = "--manifest-path models/Cargo.toml --target-dir {root}/target/models --features {tool} --test {tool}"
-OWN = "--target-dir {root}/target"
+# The copy's own: cargo takes the tree and its copy for the same, and what was built of one would do for the other.
+BUILT = "--target-dir {root}/target/planted-built"
+MODELS = "--manifest-path models/Cargo.toml " + BUILT + "/models --features {tool} --test {tool}"
 TARGETS = {
     "loom": MODELS,
     "shuttle": MODELS,
-    "unit": f"{OWN} --lib",
-    "conformance": f"{OWN} --test {{tool}}",
-    "lanes": f"{OWN} --test {{tool}}",
-    "sink": f"{OWN} --test {{tool}}",
-    "sink_simulation": f"{OWN} --test {{tool}}",
-    "loom_sink": "--manifest-path models/Cargo.toml --target-dir {root}/target/models --features loom --test loom_sink",
+    "unit": BUILT + " --lib",
+    "conformance": BUILT + " --test {tool}",
+    "corpus": BUILT + " --test {tool}",
+    "lanes": BUILT + " --test {tool}",
+    "proxy": BUILT + " --test {tool}",
+    "server_faults": BUILT + " --test {tool}",
+    "server_limits": BUILT + " --test {tool}",
+    "sink": BUILT + " --test {tool}",
+    "sink_simulation": BUILT + " --test {tool}",
+    "loom_sink": "--manifest-path models/Cargo.toml " + BUILT + "/models --features loom --test loom_sink",
 }
 
 

@@ -1,13 +1,19 @@
 """The long battery, one step after the other, and a page at its end: what ran, how many, what fell short.
 
-    python scripts/prove.py [WORD ...]     # only steps whose names hold one of the words
+    python scripts/prove.py [WORD ...]         # only steps whose names hold one of the words
+    python scripts/prove.py --resume [WORD …]  # leaves out what passed on these very sources
+    python scripts/prove.py --page             # only writes the page anew
+    python scripts/prove.py --take STEP LOG [SECONDS [COMMIT]]  # has it from a run elsewhere
     python scripts/prove.py --list
 
-A step that fails does not stop the others. The page is printed, and written to out/prove.md; what each step said is in
-out/prove/.
+A step that fails does not stop the others. What a step came to is kept with its day and its commit, so steps may be run
+alone, and in any order: the page has the last outcome of each. It is printed, and written to out/prove.md and to
+docs/explanation/proofs.md, which the documentation shows; what each step said is in out/prove/.
 """
 
 import dataclasses
+import datetime
+import json
 import os
 import re
 import shlex
@@ -21,13 +27,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out"
+SHOWN = ROOT / "docs" / "explanation" / "proofs.md"
 
 MODELS = "cargo test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models"
+PYTEST = f"{sys.executable} -m pytest -o timeout=3600 -o faulthandler_timeout=3660"
+NOT_RUN = "not run"
+# Each of these has a step of its own.
+APART = ("tests/test_soak.py", "tests/test_server_process.py", "tests/test_sink_life.py", "tests/test_process.py")
+
+
+# --- what a step's output says of how much it did --------------------------------------------------------------------
 
 
 def tests(output: str) -> str:
     """How many tests passed, by cargo or by pytest."""
-    counts = [int(count) for count in re.findall(r"(?:ok\. |FAILED\. |^|, )(\d+) passed", output, re.MULTILINE)]
+    counts = [int(count) for count in re.findall(r"(?:ok\. |FAILED\. |^|=+ |, )(\d+) passed", output, re.MULTILINE)]
     return f"{sum(counts):,} tests"
 
 
@@ -58,6 +72,55 @@ def planted(output: str) -> str:
     return found[-1] if found else "none planted"
 
 
+def cases(output: str) -> str:
+    """How many cases the properties were tried with."""
+    found = [int(count) for count in re.findall(r"property: (\d+) cases", output)]
+    return f"{len(found)} properties, {sum(found):,} cases"
+
+
+def seeds(output: str) -> str:
+    """How many seeds were simulated, and what they brought about."""
+    found = re.findall(r"simulated: (\d+) seeds: Hardship \{ (.*?) \}", output)
+    total: dict[str, int] = {}
+    for _, hardship in found:
+        for name, count in re.findall(r"(\w+): (\d+)", hardship):
+            total[name] = total.get(name, 0) + int(count)
+    told = "".join(f", {count:,} {name.replace('_', ' ')}" for name, count in total.items())
+    return f"{sum(int(count) for count, _ in found):,} seeds{told}"
+
+
+def runs(output: str) -> str:
+    """How many inputs each target was given."""
+    found = re.findall(r"^fuzzed (\w+): (\d+) runs", output, re.MULTILINE)
+    return ", ".join(f"{name} {int(count):,}" for name, count in found) + " inputs"
+
+
+def soaked(output: str) -> str:
+    """How it went."""
+    found = re.findall(r"^soaked: (.*)$", output, re.MULTILINE)
+    return found[-1] if found else "nothing soaked"
+
+
+def tried(output: str) -> str:
+    """How often processes were forked, ended and interrupted, beside the tests."""
+    total: dict[str, int] = {}
+    for count, what in re.findall(r"tried: (\d+) ([\w -]+)", output):
+        total[what] = total.get(what, 0) + int(count)
+    return ", ".join([tests(output), *(f"{count:,} {what}" for what, count in total.items())])
+
+
+def bugs(output: str) -> str:
+    """What caught each planted bug, as a table."""
+    rows = re.findall(r"^(\w.{74}) (\S.*)$", output, re.MULTILINE)
+    if not rows:
+        return ""
+    lines = [f"| {name.strip()} | {verdict} |" for name, verdict in rows]
+    return "\n".join(["| planted bug | caught by |", "| --- | --- |", *lines])
+
+
+# --- the steps -------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Step:
     """One command, the most seconds it may take, and what its output says of how much it did."""
@@ -67,12 +130,24 @@ class Step:
     most: int
     extent: Callable[[str], str]
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    details: Callable[[str], str] | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where its output is."""
+        return OUT / "prove" / f"{re.sub(r'[^a-z0-9]+', '-', self.name.lower())}.txt"
+
+    @property
+    def kept(self) -> Path:
+        """Where its outcome is."""
+        return self.log.with_suffix(".json")
 
 
 STEPS = (
-    Step("cargo, the long tests", "cargo test --locked --features rivals --lib --tests -- --ignored --skip over_lanes "
-         "--skip over_ring", 5400, tests),
-    Step("properties of the core", "cargo test --locked --lib -- ledger framing splitter window frames", 1800, tests),
+    Step("properties", "cargo test --locked --release --lib -- ledger framing splitter window frames --nocapture",
+         3600, cases),
+    Step("simulation", "cargo test --locked --release --test sink_simulation -- --nocapture", 7200, seeds),
+    Step("fuzzing", "make fuzz", 3600, runs),
     Step("loom, bound 2, the largest too", f"{MODELS} --features loom -- --include-ignored --nocapture",
          3600, interleavings, {"LOOM_MAX_DURATION": "1200"}),
     Step("loom, bound 3", f"{MODELS} --features loom -- --nocapture", 7200, interleavings,
@@ -80,33 +155,67 @@ STEPS = (
     Step("shuttle", f"{MODELS} --features shuttle --test shuttle -- --nocapture", 3600, schedules),
     Step("stress", "cargo test --locked --release --test stress -- --include-ignored --skip a_hundred --nocapture "
          "--test-threads 1", 7200, messages),
-    Step("planted bugs", f"{sys.executable} scripts/plant.py", 7200, planted),
+    Step("planted bugs", f"{sys.executable} scripts/plant.py", 7200, planted, details=bugs),
     Step("AddressSanitizer and leaks", "scripts/asan.sh", 3600, tests),
-    Step("pytest, the long tests", f"{sys.executable} -m pytest -o timeout=3600 -o faulthandler_timeout=3660", 14400,
-         tests),
+    Step("soak", f"{PYTEST} -s tests/test_soak.py", 1800, soaked),
+    Step("forks, exits, Ctrl-C", f"{PYTEST} -s {' '.join(APART[1:])}", 7200, tried),
+    Step("cargo, the long tests", "cargo test --locked --features rivals --lib --tests -- --ignored --skip over_lanes "
+         "--skip over_ring", 5400, tests),
+    Step("pytest, the long tests", f"{PYTEST} {' '.join(f'--ignore {path}' for path in APART)}", 14400, tests),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step came to."""
+    """What a step came to, when, and on which sources."""
 
     step: Step
     word: str
     seconds: float
     extent: str
+    day: str = ""
+    commit: str = ""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it did less than it should have."""
+        return self.word not in ("passed", NOT_RUN) or bool(re.search(r"[1-9]\d* not to their end", self.extent))
 
     def row(self) -> str:
         """A line of the page's table."""
-        return f"| {self.step.name} | {self.word} | {self.extent} | {self.seconds:,.0f} s |"
+        time_taken = f"{self.seconds:,.0f} s" if self.seconds else ""
+        return f"| {self.step.name} | {self.word} | {self.extent} | {time_taken} | {self.day} | {self.commit} |"
+
+    def keep(self) -> None:
+        """Writes it down."""
+        facts = {name: getattr(self, name) for name in ("word", "seconds", "extent", "day", "commit")}
+        self.step.kept.parent.mkdir(parents=True, exist_ok=True)
+        self.step.kept.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def last(step: Step) -> Outcome:
+    """What a step came to when it ran last."""
+    if not step.kept.exists():
+        return Outcome(step, NOT_RUN, 0, "")
+    return Outcome(step, **json.loads(step.kept.read_text()))
+
+
+def sources() -> str:
+    """The commit, and whether something was changed since."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "src", "tests", "models", "python", "fuzz", "Cargo.toml", "Cargo.lock")
+    return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")
 
 
 def run(step: Step) -> Outcome:
     """Runs a step, its output into a file; ends it and all its children after its time."""
-    log = OUT / "prove" / f"{re.sub(r'[^a-z0-9]+', '-', step.name.lower())}.txt"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
-    with log.open("w") as file:
+    step.log.parent.mkdir(parents=True, exist_ok=True)
+    start, commit = time.monotonic(), sources()
+    with step.log.open("w") as file:
         process = subprocess.Popen(
             shlex.split(step.command), cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, "FANIN_PROVE": "1", **step.environment},
@@ -119,35 +228,76 @@ def run(step: Step) -> Outcome:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-    return Outcome(step, word, time.monotonic() - start, step.extent(log.read_text(errors="replace")))
+    return Outcome(step, word, time.monotonic() - start, step.extent(said(step)), today(), commit)
+
+
+def said(step: Step) -> str:
+    """A step's output."""
+    return step.log.read_text(errors="replace") if step.log.exists() else ""
+
+
+def today() -> str:
+    """The day, as the world counts it."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+
+
+def take(name: str, log: str, seconds: str = "0", commit: str = "") -> Outcome:
+    """A step's outcome from the output of a run elsewhere; on these sources, if it is not said on which."""
+    step = next((step for step in STEPS if step.name == name), None)
+    if step is None:
+        raise SystemExit(f"no step is called {name!r}; there are: {'; '.join(step.name for step in STEPS)}")
+    output = Path(log).read_text(errors="replace")
+    step.log.parent.mkdir(parents=True, exist_ok=True)
+    step.log.write_text(output)
+    word = "FAILED" if re.search(r"FAILED|panicked at|FOUND SOMETHING|[1-9]\d* missed", output) else "passed"
+    return Outcome(step, word, float(seconds), step.extent(output), today(), commit or sources())
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
 
 
 def page(outcomes: list[Outcome]) -> str:
     """What ran, how many, what fell short."""
-    short = [outcome for outcome in outcomes if outcome.word != "passed" or "not to their end" in outcome.extent]
-    short = [outcome for outcome in short if outcome.word != "passed" or ", 0 not to" not in outcome.extent]
-    lines = ["| what | outcome | how much | time |", "| --- | --- | --- | ---: |", *(one.row() for one in outcomes), ""]
-    lines += [f"Fell short: {one.step.name} ({one.word}; {one.extent})." for one in short] or ["Nothing fell short."]
+    lines = ["| what | outcome | how much | time | day | commit |", "| --- | --- | --- | ---: | --- | --- |"]
+    lines += [*(one.row() for one in outcomes), ""]
+    lacking = [one.step.name for one in outcomes if one.word == NOT_RUN]
+    short = [f"Fell short: {one.step.name} ({one.word}; {one.extent})." for one in outcomes if one.is_short]
+    lines += [f"Not run: {'; '.join(lacking)}."] if lacking else []
+    lines += short or ([] if lacking else ["Nothing fell short."])
+    for one in outcomes:
+        details = one.step.details(said(one.step)) if one.step.details else ""
+        lines += ["", details] if details else []
     return "\n".join(lines) + "\n"
 
 
 def main(words: list[str]) -> int:
-    """Runs the steps that were asked for."""
-    if words == ["--list"]:
+    """Runs the steps that were asked for, and writes the page."""
+    options = {word for word in words if word.startswith("--")}
+    words = [word for word in words if word not in options]
+    if options == {"--list"}:
         print("\n".join(f"{step.name}: {step.command}" for step in STEPS))
         return 0
+    if not options <= {"--resume", "--page", "--take"}:
+        raise SystemExit(__doc__)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    outcomes = []
-    for step in STEPS:
-        if words and not any(word in step.name for word in words):
+    if "--take" in options:
+        take(*words).keep()
+    chosen = [] if options & {"--page", "--take"} else STEPS
+    ran = []
+    for step in chosen:
+        is_done = "--resume" in options and (last(step).word, last(step).commit) == ("passed", sources())
+        if is_done or (words and not any(word in step.name for word in words)):
             continue
         print(f"{step.name} …", flush=True)
-        outcomes.append(run(step))
-        print(f"  {outcomes[-1].word}, {outcomes[-1].extent}, {outcomes[-1].seconds:,.0f} s", flush=True)
+        ran.append(run(step))
+        ran[-1].keep()
+        print(f"  {ran[-1].word}, {ran[-1].extent}, {ran[-1].seconds:,.0f} s", flush=True)
+    outcomes = [last(step) for step in STEPS]
     report = page(outcomes)
-    (OUT / "prove.md").write_text(report)
+    for path in (OUT / "prove.md", SHOWN):
+        path.write_text(report)
     print(f"\n{report}")
-    return 0 if outcomes and all(outcome.word == "passed" for outcome in outcomes) else 1
+    return 0 if all(outcome.word == "passed" for outcome in (ran or outcomes)) else 1
 
 
 if __name__ == "__main__":

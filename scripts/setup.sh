@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Checks the tools this project is built with, says all that is missing at once, and makes the environment.
 #
-#   scripts/setup.sh .venv
+#   scripts/setup.sh .venv         # all that is built, linted and tested with
+#   scripts/setup.sh .venv-demo demo   # what `make demo` needs
 set -euo pipefail
 
 venv=$1
+extent=${2:-dev}
 rust=$(sed -nE 's/^rust-version = "(.*)"/\1/p' Cargo.toml)
 missing=()
 
@@ -30,7 +32,7 @@ if ! have=$(cargo --version 2>/dev/null | cut -d' ' -f2) || [ -z "$have" ]; then
   missing+=("cargo and Rust $rust or later (https://rustup.rs)")
 elif is_older "$have" "$rust"; then
   missing+=("Rust $rust or later; this is $have (rustup update)")
-else
+elif [ "$extent" = dev ]; then
   cargo fmt --version >/dev/null 2>&1 || missing+=("rustfmt (rustup component add rustfmt)")
   cargo clippy --version >/dev/null 2>&1 || missing+=("clippy (rustup component add clippy)")
 fi
@@ -48,13 +50,15 @@ echo "  Python $("$python" -c 'import platform; print(platform.python_version())
   "$python" -m venv --clear "$venv"
 
 # By content, not by time: a checkout that touches the lock needs no network.
-lock=$(cat requirements-dev.txt requirements-test.txt | cksum)
+lock=$(cat "requirements-$extent.txt" requirements-test.txt | cksum)
 if [ "$(cat "$venv/.lock" 2>/dev/null)" != "$lock" ]; then
   pip=("$venv/bin/python" -m pip --quiet)
-  "${pip[@]}" install --require-hashes --requirement requirements-dev.txt
-  rm -rf "$venv/wheels"
-  "${pip[@]}" download --require-hashes --requirement requirements-test.txt --dest "$venv/wheels"
+  "${pip[@]}" install --require-hashes --requirement "requirements-$extent.txt"
+  if [ "$extent" = dev ]; then
+    rm -rf "$venv/wheels"
+    "${pip[@]}" download --require-hashes --requirement requirements-test.txt --dest "$venv/wheels"
+  fi
   echo "$lock" >"$venv/.lock"
 fi
 cargo fetch --quiet --locked
-cargo fetch --quiet --locked --manifest-path models/Cargo.toml
+[ "$extent" = demo ] || cargo fetch --quiet --locked --manifest-path models/Cargo.toml

@@ -4,6 +4,7 @@
 //! every send, so on an error it is still wholly the caller's. [`Error`] is what everything else returns.
 
 use std::io;
+use std::path::PathBuf;
 
 /// Why a queue did not take a message. Nothing of the message was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,16 @@ pub enum Error {
         doing: &'static str,
         /// The address, as `host:port`.
         address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that an argument names cannot be read; nothing was started.
+    #[error("{name}={}: it cannot be read: {source}", path.display())]
+    File {
+        /// The argument's name.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },

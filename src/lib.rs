@@ -80,6 +80,8 @@ pub mod server;
 pub mod sink;
 pub mod usage;
 
+#[cfg(test)]
+mod properties;
 #[cfg(feature = "python")]
 mod python;
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -12,13 +13,20 @@ from typing import Self
 import fanin
 
 
-def stalled(receive_buffer: int = 4096) -> socket.socket:
-    """A listener that the kernel connects to and nobody reads from."""
+def stalled(receive_buffer: int = 4096, port: int = 0) -> socket.socket:
+    """A listener that the kernel connects to and nobody reads from. `port` may name one that was free a moment ago."""
     listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
+    listener.bind(("127.0.0.1", port))
+    listener.listen(64)
     return listener
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def url_of(listener: socket.socket) -> str:
@@ -47,35 +55,66 @@ def fill(sink: fanin.Sink) -> None:
 
 
 class Receiver:
-    """Accepts connections one after the other, and keeps what each of them brought."""
+    """Accepts connections, any number at once, and keeps what each of them brought."""
 
     def __init__(
-        self, path: Path | None = None, *, echo: bool = False, reading: bool = True, chunk: int = 65536
+        self,
+        path: Path | None = None,
+        *,
+        port: int = 0,
+        echo: bool = False,
+        reading: bool = True,
+        chunk: int = 65536,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         # Small, so that there is soon no room; much smaller, and the kernel sends by its timers, some windows a second.
-        self.listener = socket.socket(socket.AF_UNIX) if path else stalled(65536)
+        self.listener = socket.socket(socket.AF_UNIX) if path else stalled(65536, port)
         if path:
             self.listener.bind(str(path))
             self.listener.listen()
-        self.url, self.echo, self.chunk = url_of(self.listener), echo, chunk
+        self.url, self.echo, self.chunk, self.tls = url_of(self.listener), echo, chunk, tls
+        self.port = 0 if path else int(self.listener.getsockname()[1])
         self.streams: list[bytearray] = []
         self.reading = threading.Event()
         if reading:
             self.reading.set()
         self.connection: socket.socket | None = None
         self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
+        self.open = 0
+        self._lock = threading.Lock()
+        self._connections: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
-    def _serve(self) -> None:
+    def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                self.connection, _ = self.listener.accept()
-                self.ended.clear()
-                self.streams.append(bytearray())
-                with contextlib.suppress(OSError), self.connection:
-                    self._read(self.connection, self.streams[-1])
+                connection, _ = self.listener.accept()
+                with self._lock:
+                    self.open += 1
+                    self.ended.clear()
+                    self.streams.append(bytearray())
+                    self._connections.append(connection)
+                    stream = self.streams[-1]
+                self._threads.append(threading.Thread(target=self._serve, args=(connection, stream), daemon=True))
+                self.connection = connection
+                self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket, stream: bytearray) -> None:
+        with contextlib.suppress(OSError), connection:
+            self._read(connection, stream) if self.tls is None else self._read_secure(self.tls, connection, stream)
+        with self._lock:
+            self.open -= 1
+            if self.open == 0:
                 self.ended.set()
+
+    def _read_secure(self, tls: ssl.SSLContext, connection: socket.socket, stream: bytearray) -> None:
+        with tls.wrap_socket(connection, server_side=True) as secure:
+            # It has taken the descriptor over.
+            with self._lock:
+                self._connections[self._connections.index(connection)] = secure
+            self.connection = secure
+            self._read(secure, stream)
 
     def _read(self, connection: socket.socket, stream: bytearray) -> None:
         while True:
@@ -90,29 +129,51 @@ class Receiver:
     @property
     def received(self) -> bytes:
         """All that came, over all connections."""
-        return b"".join(self.streams)
+        return b"".join(map(bytes, self.streams))
+
+    def frames(self, framing: str) -> list[bytes]:
+        """The messages that came; each connection brought whole ones."""
+        return [message for stream in self.streams for message in frames(framing, bytes(stream))]
+
+    def until(self, holds: Callable[[], object], seconds: float = 20.0) -> None:
+        """Waits until it does."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, (len(self.streams), self.received[-200:])
+            time.sleep(0.002)
+
+    def cut(self) -> None:
+        """Ends every connection from this side."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, if there is any
 
     def reset(self) -> None:
-        """Breaks the connection: what is on its way is lost."""
+        """Breaks the latest connection: what is on its way is lost."""
         assert self.connection
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         # The thread may be in recv, which keeps the socket open for as long as it lasts.
         connection, self.connection = self.connection, None
         with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
+            socket.socket.shutdown(connection, socket.SHUT_RD)
         connection.close()
 
     def stop(self) -> None:
         self.reading.set()
+        # On Linux an accept that waits is not woken by a close.
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.thread.join(10)
+        for thread in self._threads:
+            thread.join(10)
+            assert not thread.is_alive(), "a connection was left open"
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.cut()
         self.stop()
 
 

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Ended, PATIENCE, connect, is_echoed, pattern, read_out, resident, settled};
-use fanin::server::{Faults, Framing, Limits, Mode, Recording, Server, Settings};
+use fanin::server::proxy::{Proxy, ProxySettings};
+use fanin::server::{Endpoint, Faults, Framing, Limits, Mode, Recording, Server, Settings};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const MIB: usize = 1 << 20;
@@ -145,6 +146,24 @@ fn a_thousand_idle_connections_do_not_hurt() {
     let grown = resident().saturating_sub(before);
     assert!(grown < 16 * MIB, "a thousand idle connections cost {grown} bytes");
     assert!(is_echoed(&mut connect(server.address())));
+    drop(idle);
+    settled(&server, |report| report.open == 0);
+}
+
+/// The same through a proxy, which has two connections and two ways for each of them.
+#[test]
+fn a_thousand_idle_lines_do_not_hurt() {
+    let _alone = alone();
+    let server = Server::start(&Settings::local(Mode::Echo)).unwrap();
+    let proxy = Proxy::start(&ProxySettings::local(server.endpoint().to_string())).unwrap();
+    let Endpoint::Tcp(address) = *proxy.endpoint() else { panic!("it has a port") };
+    assert!(is_echoed(&mut connect(address)));
+    let before = resident();
+    let idle: Vec<_> = (0..1000).map(|_| connect(address)).collect();
+    settled(&server, |report| report.open == 1000);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 48 * MIB, "a thousand idle lines cost {grown} bytes");
+    assert!(is_echoed(&mut connect(address)));
     drop(idle);
     settled(&server, |report| report.open == 0);
 }

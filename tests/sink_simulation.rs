@@ -1,15 +1,19 @@
 //! The sink in a simulated network, by seeds: partitions, messages held back, a server that crashes and comes back. At the
 //! end all is mended, and then it must finish, with an account that agrees with what the server has seen.
 //!
-//! `FANIN_SEED=17 cargo test --test sink_simulation` replays one seed; `FANIN_SEEDS=500000` runs so many.
+//! `FANIN_SEED=17 cargo test --test sink_simulation` replays one seed; `FANIN_SEEDS=500000` runs so many, and
+//! `FANIN_SEEDS=5000..9000` those. They are shared out among as many threads as there are cores: a simulation knows one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use fanin::actor::stream::Stream;
@@ -317,33 +321,51 @@ impl Hardship {
     }
 }
 
-fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|value| value.parse().ok())
+/// The seeds that were asked for: one, so many, or from one up to another.
+fn seeds() -> Range<u64> {
+    let number = |text: &str| text.parse().expect("a number of seeds");
+    if let Ok(seed) = std::env::var("FANIN_SEED") {
+        return number(&seed)..number(&seed) + 1;
+    }
+    match std::env::var("FANIN_SEEDS") {
+        Ok(text) => text.split_once("..").map_or_else(|| 0..number(&text), |(from, to)| number(from)..number(to)),
+        Err(_) if std::env::var_os("FANIN_PROVE").is_some() => 0..500_000,
+        Err(_) => 0..5_000,
+    }
 }
 
-#[test]
-fn every_seed_ends_with_an_account_that_is_true() {
-    let seeds = match variable("FANIN_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => {
-            0..variable("FANIN_SEEDS").unwrap_or(if std::env::var_os("FANIN_PROVE").is_some() {
-                500_000
-            } else {
-                5_000
-            })
+/// Simulates the seeds that `next` has left; a failing one says how it is replayed.
+fn share(next: &AtomicU64, end: u64) -> Hardship {
+    let mut hardship = Hardship::default();
+    loop {
+        // Relaxed: a seed is all that is handed out.
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return hardship;
         }
-    };
-    let (mut hardship, count) = (Hardship::default(), seeds.end - seeds.start);
-    for seed in seeds {
         match catch_unwind(AssertUnwindSafe(|| simulate(seed))) {
             Ok(brought) => hardship.add(&brought),
             Err(payload) => {
                 eprintln!("replay it with: FANIN_SEED={seed} cargo test --test sink_simulation");
-                std::panic::resume_unwind(payload);
+                resume_unwind(payload);
             }
         }
     }
-    println!("{count} seeds: {hardship:?}");
+}
+
+#[test]
+fn every_seed_ends_with_an_account_that_is_true() {
+    let seeds = seeds();
+    let (next, mut hardship) = (AtomicU64::new(seeds.start), Hardship::default());
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let shares: Vec<_> = (0..cores).map(|_| scope.spawn(|| share(&next, seeds.end))).collect();
+        for share in shares {
+            hardship.add(&share.join().unwrap_or_else(|payload| resume_unwind(payload)));
+        }
+    });
+    let count = seeds.end - seeds.start;
+    println!("simulated: {count} seeds: {hardship:?}");
     if count >= 1_000 {
         hardship.assert_hard(count);
     }

@@ -1,13 +1,19 @@
-"""What the docstrings show is so."""
+"""What the docstrings show is so, and the documentation cannot be built with holes in it."""
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
 
+import check_docs
 import pytest
 
 import fanin
 
+ROOT = Path(__file__).parent.parent
 MODULES = sorted(
     found.name.removeprefix("fanin.")
     for found in pkgutil.walk_packages(fanin.__path__, "fanin.")
@@ -38,3 +44,71 @@ def test_what_users_call_has_an_example() -> None:
         fanin.Sink, fanin.Sink.from_socket, fanin.Delivery, fanin.Stats.as_dict,
     ):  # fmt: skip
         assert ">>>" in (call.__doc__ or ""), call
+
+
+# --- the pages --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """What writes the pages that follow from the code."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_public_name_has_a_page(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate.check_names()
+    monkeypatch.setattr(fanin, "__all__", [*fanin.__all__, "planted"])
+    with pytest.raises(SystemExit, match="planted"):
+        generate.check_names()
+
+
+def test_columns_commands_and_fixtures_have_their_words(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "| `deliver_ns` |" in generate.rows_table()
+    assert "## `fanin recommend`" in generate.cli_page()
+    for name in ("fanin_server_factory", "fanin_measure", "--fanin-seed N", "fanin_framing = lines"):
+        assert f"| `{name}" in generate.plugin_tables()
+    monkeypatch.setattr(generate.rows, "KINDS", generate.rows.KINDS | {"planted": "int"})
+    with pytest.raises(SystemExit, match="planted"):
+        generate.rows_table()
+
+
+FILE = re.compile(r"(?<![\w/.])(?:benches|docs|examples|models|notebooks|scripts|src|tests)/[\w./-]*\w\.\w+")
+TEXTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")]
+TEXTS += [path for path in (ROOT / "docs").glob("[!_n]*/**/*.md") if "generated" not in path.parts]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_files_that_are_named_are_there(path: Path) -> None:
+    named = [name for name in FILE.findall(path.read_text()) if "NAME" not in name]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+PLANTED = """<html><head>
+<link rel="stylesheet" href="style.css"><script src="https://cdn.invalid/x.js"></script>
+</head><body id="here">
+<a href="#here">good</a> <a href="two.html#fanin.run">good</a> <a href="https://elsewhere.invalid">not followed</a>
+<a href="three.html">dead</a> <a href="two.html#nowhere">dead</a> <img src="lost.png">
+</body></html>"""
+
+
+def test_dead_links_and_strangers_are_found(tmp_path: Path) -> None:
+    (tmp_path / "one.html").write_text(PLANTED)
+    (tmp_path / "two.html").write_text('<html><body id="fanin.run"></body></html>')
+    (tmp_path / "style.css").write_text(
+        "@import 'https://cdn.invalid/a.css'; a { background: url(//cdn.invalid/b.png) }"
+    )
+    assert check_docs.problems(tmp_path, ["run", "sweep"]) == [
+        "one.html: loads https://cdn.invalid/x.js",
+        "one.html: nothing at three.html",
+        "one.html: nothing at two.html#nowhere",
+        "one.html: nothing at lost.png",
+        "style.css: loads https://cdn.invalid/a.css",
+        "style.css: loads //cdn.invalid/b.png",
+        "no place for fanin.sweep",
+    ]
+    assert check_docs.problems(tmp_path / "none", []) == [f"{tmp_path / 'none'}: no pages"]

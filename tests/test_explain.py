@@ -12,6 +12,7 @@ import pytest
 
 import fanin
 from fanin.stats.causes import CHAIN, needed, orders
+from fanin.stats.compare import compare
 from fanin.stats.explain import explain
 
 Simulate = Callable[..., Any]
@@ -174,3 +175,18 @@ def test_intervals_of_causes_cover(simulate: Simulate) -> None:
         row = next(row for row in explain(simulate(SQUARE, noise=0.2, seed=seed)) if row["cause"] == "queue")
         hits += row["low"] <= QUEUE <= row["high"]
     assert hits >= 135
+
+
+def test_points_left_out_share_a_line(simulate: Callable[..., Any]) -> None:
+    """With a bound that some cannot have, half of the points cannot be explained: that is one note, not many."""
+    ran = {"mpsc-one/each": 8.0, "mpsc/each": 4.0, "mpsc/batch": 2.0, "swap/batch": 1.0}
+    whole = simulate(ran, producers=(1, 2, 4), capacity=None)
+    capped = simulate({"swap/batch": 1.0}, producers=(1, 2, 4), capacity=4096)
+    rows = [*whole, *({**row, "cell": row["cell"] + 100} for row in capped)]
+    sweep = type(whole)(rows, whole.meta)
+    found = explain(sweep)
+    said = "3 points with capacity=4096: left out, mpsc-one/each, mpsc/each, mpsc/batch did not run"
+    assert [note for note in found.notes if "left out" in note and "points" in note] == [said]
+    compared = compare(sweep, "mpsc/batch")
+    assert {row["capacity"] if "capacity" in compared.columns else None for row in compared} == {None}
+    assert "3 points with capacity=4096: not compared, mpsc/batch did not run there" in compared.notes

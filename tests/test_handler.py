@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from collector import Collector, free_port
+from receivers import Receiver, free_port
 
 import fanin
 
 
 @pytest.fixture
-def host() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
+def host() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def handled(log: logging.Logger, url: str, framing: str = "lines", **options: An
 # --- what is logged arrives ------------------------------------------------------------------------------------------
 
 
-def test_records_of_many_threads_arrive_once_and_in_order(host: Collector, log: logging.Logger) -> None:
+def test_records_of_many_threads_arrive_once_and_in_order(host: Receiver, log: logging.Logger) -> None:
     handler = handled(log, host.url, on_full="wait", timeout=20)
 
     def work(number: int) -> None:
@@ -57,23 +57,23 @@ def test_records_of_many_threads_arrive_once_and_in_order(host: Collector, log: 
     for thread in threads:
         thread.join()
     handler.close()
-    host.until(lambda: host.bytes.count(b"\n") == 4000)
-    pairs = [tuple(map(int, line.split())) for line in host.lines()]
+    host.until(lambda: host.received.count(b"\n") == 4000)
+    pairs = [tuple(map(int, line.split())) for line in host.frames("lines")]
     for number in range(8):
         assert [line for who, line in pairs if who == number] == list(range(500))
     assert (handler.dropped, handler.delivery().written) == (0, 4000)
 
 
-def test_nothing_is_connected_before_the_first_record(host: Collector, log: logging.Logger) -> None:
+def test_nothing_is_connected_before_the_first_record(host: Receiver, log: logging.Logger) -> None:
     handled(log, host.url, level="WARNING")
     log.info("not for the host")
     time.sleep(0.1)
     assert host.streams == []
     log.warning("for the host")
-    host.until(lambda: host.bytes == b"for the host\n")
+    host.until(lambda: host.received == b"for the host\n")
 
 
-def test_the_default_is_syslog_with_tracebacks_whole(host: Collector, log: logging.Logger) -> None:
+def test_the_default_is_syslog_with_tracebacks_whole(host: Receiver, log: logging.Logger) -> None:
     handler = handled(log, host.url, "rfc6587", formatter=None)
     log.warning("sold %d of %s", 3, "äpples")
     try:
@@ -81,31 +81,31 @@ def test_the_default_is_syslog_with_tracebacks_whole(host: Collector, log: loggi
     except ValueError:
         log.exception("no more")
     handler.flush()
-    host.until(lambda: b"none left" in host.bytes)
-    first, second = (frame.decode() for frame in host.frames())
+    host.until(lambda: b"none left" in host.received)
+    first, second = (frame.decode() for frame in host.frames("rfc6587"))
     head = r"<12>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \S+ \S+ \d+ shop - "
     assert re.fullmatch(head + "sold 3 of äpples", first)
     assert re.match(head.replace("12", "11") + "no more\nTraceback", second)
     assert second.endswith("ValueError: none left")
 
 
-def test_a_newline_does_not_cut_a_line(host: Collector, log: logging.Logger) -> None:
+def test_a_newline_does_not_cut_a_line(host: Receiver, log: logging.Logger) -> None:
     handler = handled(log, host.url)
     log.info("one\ntwo")
     log.info("three")
     handler.flush()
-    host.until(lambda: host.bytes.endswith(b"three\n"))
-    assert host.lines() == [rb"one\ntwo", b"three"]
+    host.until(lambda: host.received.endswith(b"three\n"))
+    assert host.frames("lines") == [rb"one\ntwo", b"three"]
 
 
-def test_text_that_no_encoding_has_is_escaped(host: Collector, log: logging.Logger) -> None:
+def test_text_that_no_encoding_has_is_escaped(host: Receiver, log: logging.Logger) -> None:
     handler = handled(log, host.url)
     log.info("a file named %s", "\udcff")
     handler.flush()
-    host.until(lambda: host.bytes == b"a file named \\udcff\n")
+    host.until(lambda: host.received == b"a file named \\udcff\n")
 
 
-def test_a_record_that_logs_while_it_is_formatted(host: Collector, log: logging.Logger) -> None:
+def test_a_record_that_logs_while_it_is_formatted(host: Receiver, log: logging.Logger) -> None:
     class Loud:
         def __str__(self) -> str:
             log.info("inner")
@@ -114,10 +114,10 @@ def test_a_record_that_logs_while_it_is_formatted(host: Collector, log: logging.
     handler = handled(log, host.url)
     log.info("%s", Loud())
     handler.flush()
-    host.until(lambda: host.bytes == b"inner\nouter\n")
+    host.until(lambda: host.received == b"inner\nouter\n")
 
 
-def test_a_dictionary_sets_it_up(host: Collector) -> None:
+def test_a_dictionary_sets_it_up(host: Receiver) -> None:
     config = {
         "version": 1,
         "disable_existing_loggers": False,
@@ -132,18 +132,18 @@ def test_a_dictionary_sets_it_up(host: Collector) -> None:
     try:
         logger.debug("too quiet")
         logger.critical("loud")
-        host.until(lambda: host.bytes.endswith(b"configured - loud"))
-        assert host.frames()[0].startswith(b"<186>1 ")
+        host.until(lambda: host.received.endswith(b"configured - loud"))
+        assert host.frames("rfc6587")[0].startswith(b"<186>1 ")
     finally:
         logger.handlers.pop().close()
 
 
-def test_filters_are_asked(host: Collector, log: logging.Logger) -> None:
+def test_filters_are_asked(host: Receiver, log: logging.Logger) -> None:
     handler = handled(log, host.url)
     handler.addFilter(lambda record: "secret" not in record.getMessage())
     log.info("secret")
     log.info("open")
-    host.until(lambda: host.bytes == b"open\n")
+    host.until(lambda: host.received == b"open\n")
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------
@@ -156,13 +156,13 @@ def test_a_host_that_comes_late_gets_what_was_kept(log: logging.Logger) -> None:
         log.info("%05d", number)
     dropped = handler.dropped
     assert 0 < dropped < 1000, "it is full, and the rest is dropped and counted"
-    with Collector(port) as host:
+    with Receiver(port=port) as host:
         handler.flush()
         log.info("at last")
         handler.close()
-        host.until(lambda: host.bytes.endswith(b"at last\n"))
+        host.until(lambda: host.received.endswith(b"at last\n"))
         kept = [b"%05d" % number for number in range(1000 - dropped)]
-        assert host.lines() == [*kept, b"at last"]
+        assert host.frames("lines") == [*kept, b"at last"]
     assert handler.dropped == dropped
 
 
@@ -173,25 +173,25 @@ def test_the_oldest_give_way_where_that_was_chosen(log: logging.Logger) -> None:
     )
     for number in range(1000):
         log.info("%05d", number)
-    with Collector(port) as host:
+    with Receiver(port=port) as host:
         handler.flush()
         handler.close()
-        host.until(lambda: host.bytes.endswith(b"00999\n"))
-        assert len(host.lines()) == 1000 - handler.dropped < 1000
+        host.until(lambda: host.received.endswith(b"00999\n"))
+        assert len(host.frames("lines")) == 1000 - handler.dropped < 1000
 
 
 def test_a_host_that_goes_and_comes_back(log: logging.Logger) -> None:
-    with Collector() as first:
+    with Receiver() as first:
         handler = handled(log, first.url, backoff=(0.02, 0.1), timeout=20)
         log.info("before")
-        first.until(lambda: first.bytes == b"before\n")
+        first.until(lambda: first.received == b"before\n")
         first.cut()
     log.info("between")
-    with Collector(first.port) as second:
+    with Receiver(port=first.port) as second:
         second.until(lambda: len(second.streams) == 1)
         log.info("after")
         handler.close()
-        second.until(lambda: second.bytes.endswith(b"after\n"))
+        second.until(lambda: second.received.endswith(b"after\n"))
     account = handler.delivery()
     assert account.accepted == 3 == account.written + account.in_doubt
     assert account.in_doubt > 0
@@ -213,7 +213,7 @@ def test_a_host_that_reads_nothing_keeps_nobody_waiting(log: logging.Logger) -> 
 
 
 def test_what_cannot_be_sent_is_counted(
-    host: Collector, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+    host: Receiver, log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handler = handled(log, host.url, max_frame=100)
     log.info("x" * 101)
@@ -224,12 +224,12 @@ def test_what_cannot_be_sent_is_counted(
     handler.flush()
     handler.close()
     assert handler.dropped == 2
-    assert host.lines() == [b"short"]
+    assert host.frames("lines") == [b"short"]
     assert capsys.readouterr().err == ""
 
 
 def test_a_formatters_error_is_told_as_logging_tells_it(
-    host: Collector, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+    host: Receiver, log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handled(log, host.url)
     log.info("%d", "no number")
@@ -268,7 +268,7 @@ logging.basicConfig(level="INFO", handlers=[handler])
 """
 
 
-def script(host: Collector, text: str) -> None:
+def script(host: Receiver, text: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT + text, host.url],
         check=False, capture_output=True, text=True, timeout=60,
@@ -276,13 +276,13 @@ def script(host: Collector, text: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_leaving_the_program_flushes(host: Collector) -> None:
+def test_leaving_the_program_flushes(host: Receiver) -> None:
     script(host, "for number in range(20_000): logging.info('%d', number)")
-    host.until(lambda: host.bytes.count(b"\n") >= 20_000)
-    assert host.lines() == [b"%d" % number for number in range(20_000)]
+    host.until(lambda: host.received.count(b"\n") >= 20_000)
+    assert host.frames("lines") == [b"%d" % number for number in range(20_000)]
 
 
-def test_a_forked_child_has_a_connection_of_its_own(host: Collector) -> None:
+def test_a_forked_child_has_a_connection_of_its_own(host: Receiver) -> None:
     text = """
 logging.info("parent")
 child = os.fork()
@@ -297,7 +297,7 @@ assert os.waitpid(child, 0)[1] == 0
 logging.info("parent again")
 """
     script(host, text)
-    host.until(lambda: len(host.streams) == 2 and host.bytes.count(b"\n") == 3)
+    host.until(lambda: len(host.streams) == 2 and host.received.count(b"\n") == 3)
     assert sorted(map(bytes, host.streams)) == [b"child\n", b"parent\nparent again\n"]
 
 

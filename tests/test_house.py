@@ -34,6 +34,9 @@ ARROWS: dict[str, set[str]] = {
     "python": {"error", "usage", "message", "queue", "actor", "server", "sink", "lab"},
 }
 
+# Of the crate's own tests alone: how many cases they try.
+OF_TESTS = {"properties"}
+
 HEADINGS = ("idea", "guarantees", "cost", "when it loses", "source")
 
 
@@ -114,11 +117,13 @@ def depth_of(path: Path) -> int:
 
 
 def test_every_module_has_its_place_in_the_picture() -> None:
-    assert {module_of(path) for path in rust_files()} - ARROWS.keys() - {"lib"} == set()
+    assert {module_of(path) for path in rust_files()} - ARROWS.keys() - OF_TESTS - {"lib"} == set()
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in rust_files() if module_of(path) != "lib"], ids=lambda path: str(path.relative_to(ROOT))
+    "path",
+    [path for path in rust_files() if module_of(path) not in {"lib", *OF_TESTS}],
+    ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_modules_know_only_what_is_below_them(path: Path) -> None:
     module = module_of(path)
@@ -179,6 +184,27 @@ def test_the_core_builds_with_no_python_in_its_graph() -> None:
     crates = {line.split()[0] for line in tree.stdout.splitlines() if line.strip() and not line.startswith("[")}
     assert "tokio" in crates
     assert [crate for crate in crates if crate.startswith(("pyo3", "python3", "numpy"))] == []
+
+
+WALL_CLOCK = re.compile(r"\bSystemTime\b|\btime\.time(?:_ns)?\b|\bdatetime\b|\bfrom time import\b.*\btime\b")
+
+
+def wall_clocks(text: str) -> list[str]:
+    """Where a source asks for the time of day, which steps; what lasts is measured by a clock that does not."""
+    return WALL_CLOCK.findall(text)
+
+
+def test_no_logic_asks_for_the_wall_clock() -> None:
+    sources = {path: code(path.read_text()) for path in rust_files()}
+    sources |= {path: path.read_text() for path in (ROOT / "python").rglob("*.py")}
+    assert {str(path.relative_to(ROOT)): found for path, text in sources.items() if (found := wall_clocks(text))} == {}
+
+
+def test_the_reader_of_clocks_sees_what_is_there() -> None:
+    asked = ["SystemTime::now()", "time.time()", "time.time_ns()", "datetime.now()", "from time import sleep, time"]
+    assert all(map(wall_clocks, asked))
+    measured = "Instant::now() time.monotonic() time.perf_counter() time.strftime('%Y') time.gmtime(record.created)"
+    assert wall_clocks(measured) == []
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ def test_what_varies_besides_has_a_panel(simulate: Simulate) -> None:
     sweep = simulate(SQUARE, producers=(1, 8), payload=(1, 64, 1024))
     panels = compare(sweep).plot()
     assert [panel.get_title(loc="left") for panel in panels] == ["payload 1", "payload 64", "payload 1,024"]
+    assert len({panel.get_ylim() for panel in panels}) == 1
     assert all("times as fast as mpsc/batch" in words(panel) for panel in panels)
     limits = simulate(SQUARE, payload=(1, 64)).changed(
         lambda row: row | {"capacity": None if row["round"] % 2 else 4096, "cell": row["cell"] * 2 + row["round"] % 2}
@@ -255,3 +256,12 @@ def test_facets_share_a_scale(make_sweep: Callable[..., fanin.Sweep]) -> None:
     assert "swap/batch" in words(panels[-1])
     with pytest.raises(fanin.PlanError, match="one for each of the 3 values"):
         make_sweep().plot(x="payload", facet="producers", ax=panels[:2])
+
+
+def test_an_interval_that_says_nothing_does_not_set_the_scale(simulate: Callable[..., Any]) -> None:
+    two = simulate({"mpsc/batch": 2.0, "swap/batch": 1.0}, rounds=2, noise=3.0, producers=(1, 8))
+    drawn = compare(two).plot()
+    ratios = [row["ratio"] for row in compare(two)]
+    low, high = drawn.get_ylim()
+    assert max(row["high"] / row["low"] for row in compare(two)) > 1e6
+    assert high / low < 1e4 * max([1, *ratios]) / min([1, *ratios])

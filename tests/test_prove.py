@@ -1,7 +1,9 @@
 """The battery's page says what ran, how many, and what fell short."""
 
 import dataclasses
+import re
 import sys
+from pathlib import Path
 
 import prove
 import pytest
@@ -20,6 +22,16 @@ import pytest
          "1,000,000 messages, 3 times asleep"),
         (prove.planted, "x\nplanted: 37 bugs, 36 caught, 1 missed, in 9 s\n", "37 bugs, 36 caught, 1 missed"),
         (prove.planted, "", "none planted"),
+        (prove.cases, "test a ... property: 1000000 cases\nok\ntest b ... property: 500 cases\nok\n",
+         "2 properties, 1,000,500 cases"),
+        (prove.seeds, "simulated: 5000 seeds: Hardship { losses: 12, in_doubt: 3 }\n"
+         "simulated: 1000 seeds: Hardship { losses: 2, in_doubt: 4 }\n", "6,000 seeds, 14 losses, 7 in doubt"),
+        (prove.runs, "fuzzed framing: 1200000 runs, nothing found\nfuzzed plan: 400 runs, nothing found\n",
+         "framing 1,200,000, plan 400 inputs"),
+        (prove.soaked, "..soaked: 600 s\nsoaked: 601 s, 9 scenes\n", "601 s, 9 scenes"),
+        (prove.soaked, "", "nothing soaked"),
+        (prove.tried, "tried: 100 forks\n.tried: 50 forks\n.tried: 9 Ctrl-C\n.\n= 3 passed in 1 s =\n",
+         "3 tests, 150 forks, 9 Ctrl-C"),
     ],
 )  # fmt: skip
 def test_what_a_step_did_is_read_from_what_it_said(extent: object, output: str, said: str) -> None:
@@ -33,11 +45,13 @@ def outcome(name: str, code: str, most: int = 60) -> prove.Outcome:
 
 def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove, "OUT", tmp_path)
+    monkeypatch.setattr(prove, "today", lambda: "2001-02-03")
+    monkeypatch.setattr(prove, "sources", lambda: "abcdefg+")
     good = outcome("good", "print('ok. 5 passed')")
     bad = outcome("bad", "import sys; print('FAILED. 2 passed'); sys.exit(1)")
     slow = outcome("slow", "import time; time.sleep(600)", most=1)
     assert [one.word for one in (good, bad, slow)] == ["passed", "FAILED", "TOOK TOO LONG"]
-    assert "| good | passed | 5 tests |" in prove.page([good])
+    assert re.search(r"\| good \| passed \| 5 tests \| \d+ s \| 2001-02-03 \| abcdefg\+ \|", prove.page([good]))
     assert prove.page([good]).endswith("Nothing fell short.\n")
     page = prove.page([good, bad, slow])
     assert "Fell short: bad (FAILED; 2 tests)." in page
@@ -47,3 +61,57 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     assert "Fell short" in prove.page([halted])
     whole = dataclasses.replace(halted, extent="3 models, 7 interleavings, 0 not to their end")
     assert "Fell short" not in prove.page([whole])
+
+
+@pytest.fixture
+def battery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A battery of two steps, of which the second fails."""
+    steps = (
+        prove.Step("first", f"{sys.executable} -c \"print('ok. 5 passed')\"", 60, prove.tests),
+        prove.Step("second", f'{sys.executable} -c "import sys; sys.exit(1)"', 60, prove.tests),
+    )
+    monkeypatch.setattr(prove, "OUT", tmp_path)
+    monkeypatch.setattr(prove, "SHOWN", tmp_path / "proofs.md")
+    monkeypatch.setattr(prove, "STEPS", steps)
+    return tmp_path
+
+
+def test_steps_run_alone_and_the_page_has_the_last_of_each(battery: Path) -> None:
+    assert prove.main(["first"]) == 0
+    page = (battery / "proofs.md").read_text()
+    assert page == (battery / "prove.md").read_text()
+    assert "| first | passed | 5 tests |" in page
+    assert page.endswith("Not run: second.\n")
+    assert prove.main(["second"]) == 1
+    assert "Fell short: second (FAILED; 0 tests)." in (battery / "proofs.md").read_text()
+    assert prove.main(["--page"]) == 1
+    assert "| first | passed | 5 tests |" in (battery / "proofs.md").read_text()
+
+
+def test_what_passed_on_these_sources_is_not_run_again(battery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prove.main([]) == 1
+    capsys.readouterr()
+    assert prove.main(["--resume"]) == 1
+    assert re.findall(r"^(\w+) …$", capsys.readouterr().out, re.MULTILINE) == ["second"]
+
+
+def test_a_run_elsewhere_is_taken_over(battery: Path) -> None:
+    log = battery / "log.txt"
+    log.write_text("test result: ok. 7 passed\n")
+    prove.main(["--take", "second", str(log)])
+    assert "| second | passed | 7 tests |" in (battery / "prove.md").read_text()
+    log.write_text("test result: FAILED. 7 passed\n")
+    assert prove.main(["--take", "second", str(log)]) == 1
+    with pytest.raises(SystemExit, match="no step is called 'third'; there are: first; second"):
+        prove.main(["--take", "third", str(log)])
+
+
+def test_each_planted_bug_is_shown_with_what_caught_it() -> None:
+    lines = "\n".join(
+        f"{name:75} {verdict}"
+        for name, verdict in (("lanes: a", "loom lanes_ failed"), ("b: c", "unit x hung; loom did not see it"))
+    )
+    assert prove.bugs(f"noise\n{lines}\nplanted: 2 bugs, 2 caught, 0 missed, in 3 s\n").splitlines()[2:] == [
+        "| lanes: a | loom lanes_ failed |",
+        "| b: c | unit x hung; loom did not see it |",
+    ]

@@ -1,11 +1,18 @@
 """What the README shows can be done: its Python runs, and its files and targets are there."""
 
+import ast
+import asyncio
+import inspect
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import fanin
+from fanin import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -19,7 +26,14 @@ LESS = {
 }
 
 
-def test_its_python_about_the_lab_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def alike(text: str) -> str:
+    """A text with its numbers, its lines' lengths and its spaces left out: what is the same on every machine."""
+    return " ".join(re.sub(r"[\d.,]*\d", "#", text.replace("─", "")).split())
+
+
+def test_its_python_about_the_lab_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
     code = "\n".join(block for block in BLOCKS if "fanin.Sink" not in block)
@@ -31,6 +45,57 @@ def test_its_python_about_the_lab_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert isinstance(names["view"], fanin.Live)
     assert names["view"].wait(60).delivered
     assert Path("runs.ndjson").exists()
+    shown = re.findall(r"^print\(.*\)  # ([^;\n]+)", code, re.MULTILINE)
+    assert len(shown) == 2
+    assert [alike(line) for line in capsys.readouterr().out.splitlines()] == [alike(line) for line in shown]
+
+
+def test_the_demo_ends_as_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    (recipe,) = re.findall(r"^\t@\$\(DEMO\)/bin/fanin (article .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe == "article --quick --out out"
+    less = "article --workers 1,8,64,512 --messages 20 --rounds 2 --out out"
+    assert cli.main(less.split()) == 0
+    said = alike("".join(capsys.readouterr()))
+    (shown,) = re.findall(r"```text\n(3\. .*?)```", README, re.DOTALL)
+    table, end = shown.split("…\nwrote")
+    assert alike(table) in said
+    assert said.endswith(alike(f"wrote{end}"))
+    assert Path("out/article.png").exists()
+
+
+@contextmanager
+def listeners(folder: Path) -> Iterator[dict[str, str]]:
+    """Where the README's sinks go to, and who stands there instead."""
+    with (
+        fanin.Server(framing="lines") as lines,
+        fanin.Server("echo", host=f"unix://{folder}/app.sock", framing="length") as echo,
+        fanin.Server(framing="rfc6587") as log,
+    ):
+        yield {"tcp://127.0.0.1:9000": lines.url, "unix:///run/app.sock": echo.url, "tcp://loghost:514": log.url}
+
+
+def test_its_python_about_the_sink_runs(tmp_path: Path) -> None:
+    (code,) = (block for block in BLOCKS if "fanin.Sink" in block)
+    root = logging.getLogger()
+    before = list(root.handlers)
+    with listeners(tmp_path) as places:
+        for shown, here in places.items():
+            assert shown in code
+            code = code.replace(shown, here)
+        names = {"fanin": fanin, "logging": logging, "records": [b"one", b"two"]}
+        made = eval(compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+        assert inspect.iscoroutine(made)
+        asyncio.run(made)
+        for handler in [handler for handler in root.handlers if handler not in before]:
+            root.removeHandler(handler)
+            handler.close()
+    sink = names["sink"]
+    assert isinstance(sink, fanin.Sink)
+    assert sink.delivery.acked == 1
 
 
 def test_its_links_lead_to_files() -> None:

@@ -85,3 +85,21 @@ def test_a_table_of_laws(simulate: Simulate) -> None:
     assert "<table>" in found._repr_html_()
     with pytest.raises(fanin.PlanError, match="rates"):
         scaling(simulate({"swap/batch": 1.0}), metric="nanoseconds_per_message")
+
+
+def test_fresh_processes_are_what_an_interval_rests_on(simulate: Simulate) -> None:
+    """Where processes differ and their rounds do not, drawing rounds would claim a certainty that is not there."""
+    shape: dict[str, Any] = {"producers": COUNTS, "noise": 0.0, "drift": 0.0, "cores": 64, "rounds": 24}
+    sweep = simulate({"swap/batch": 1.0}, ns=lambda _s, n, _p: 1e9 / LAW.at(n), **shape)
+
+    def spread_over(processes: int) -> fanin.Scaling:
+        def change(row: dict[str, Any]) -> dict[str, Any]:
+            process = row["round"] * processes // 24
+            slow = 1 + 0.2 * (process % 2)
+            return row | {"process": process, "messages_per_second": row["messages_per_second"] / slow}
+
+        return scaling(sweep.changed(change))
+
+    widths = [row["rate_high"] - row["rate_low"] for found in map(spread_over, (24, 6)) for row in found]
+    assert widths[1] > 1.5 * widths[0], widths
+    assert spread_over(3).refused == "3 fresh processes with every count; 5 are needed"

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from collector import Collector, free_port
+from receivers import Receiver, free_port
 
 import fanin
 
 
 @pytest.fixture
-def host() -> Iterator[Collector]:
-    with Collector() as collector:
-        yield collector
+def host() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -42,33 +42,33 @@ class Send:
         return said, error
 
 
-def test_lines(host: Collector, send: Send) -> None:
+def test_lines(host: Receiver, send: Send) -> None:
     lines = [b"%d " % number + bytes(number % 200) for number in range(20_000)]
     said, error = send(b"\n".join(lines), host.url, "--framing", "lines")
-    host.until(lambda: host.bytes.count(b"\n") == 20_000)
-    assert host.lines() == lines
+    host.until(lambda: host.received.count(b"\n") == 20_000)
+    assert host.frames("lines") == lines
     size = sum(map(len, lines))
     assert re.fullmatch(rf"20,000 messages, {size:,} bytes, in .*: 20,000 written\n", said)
     assert error == ""
 
 
-def test_bytes_as_they_come(host: Collector, send: Send) -> None:
+def test_bytes_as_they_come(host: Receiver, send: Send) -> None:
     data = bytes(range(256)) * 4000
     send(data, host.url, "--framing", "none")
-    host.until(lambda: len(host.bytes) == len(data))
-    assert host.bytes == data
+    host.until(lambda: len(host.received) == len(data))
+    assert host.received == data
 
 
 @pytest.mark.parametrize(("framing", "wire"), [("length", b"\0\0\0\1a\0\0\0\0\0\0\0\2bc"), ("rfc6587", b"1 a0 2 bc")])
-def test_each_line_is_a_frame(host: Collector, send: Send, framing: str, wire: bytes) -> None:
+def test_each_line_is_a_frame(host: Receiver, send: Send, framing: str, wire: bytes) -> None:
     send(b"a\n\nbc\n", host.url, "--framing", framing)
-    host.until(lambda: host.bytes == wire)
+    host.until(lambda: host.received == wire)
 
 
-def test_nothing_is_fine(host: Collector, send: Send) -> None:
+def test_nothing_is_fine(host: Receiver, send: Send) -> None:
     said, _ = send(b"", host.url)
     assert said.startswith("0 messages, 0 bytes, in ")
-    assert host.bytes == b""
+    assert host.received == b""
 
 
 def test_an_echo_confirms(send: Send) -> None:
@@ -79,24 +79,24 @@ def test_an_echo_confirms(send: Send) -> None:
     assert account["seconds"] > 0
 
 
-def test_a_slow_pipe_is_passed_on_as_it_comes(host: Collector, send: Send) -> None:
+def test_a_slow_pipe_is_passed_on_as_it_comes(host: Receiver, send: Send) -> None:
     with subprocess.Popen([*send.command, host.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         for count in (1, 2):
             process.stdin.write(b"a line\n")
             process.stdin.flush()
-            host.until(lambda count=count: host.bytes == b"a line\n" * count)
+            host.until(lambda count=count: host.received == b"a line\n" * count)
         process.stdin.close()
         assert process.wait(20) == 0
 
 
-def test_ctrl_c_sends_what_it_has(host: Collector, send: Send) -> None:
+def test_ctrl_c_sends_what_it_has(host: Receiver, send: Send) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([*send.command, host.url], **pipes, text=True) as process:
         assert process.stdin
         process.stdin.write("one\ntwo\n")
         process.stdin.flush()
-        host.until(lambda: host.bytes == b"one\ntwo\n")
+        host.until(lambda: host.received == b"one\ntwo\n")
         process.send_signal(signal.SIGINT)
         # Not by communicate: it would end the input.
         assert process.wait(20) == 130
@@ -106,7 +106,7 @@ def test_ctrl_c_sends_what_it_has(host: Collector, send: Send) -> None:
         assert process.stderr.read() == "fanin: error: interrupted\n"
 
 
-def test_the_line_is_drawn_when_asked_for(host: Collector, send: Send) -> None:
+def test_the_line_is_drawn_when_asked_for(host: Receiver, send: Send) -> None:
     command = [*send.command, host.url, "--progress"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
@@ -164,13 +164,13 @@ def test_a_bad_argument_is_one_line_and_2(send: Send, arguments: tuple[str, ...]
     assert part in error
 
 
-def test_a_line_that_is_too_long_is_1(host: Collector, send: Send) -> None:
+def test_a_line_that_is_too_long_is_1(host: Receiver, send: Send) -> None:
     said, error = send(b"short\n" + b"x" * 200 + b"\n", host.url, "--max-frame", "100", code=1)
     assert ": 1 written" in said
     assert "100" in error
 
 
-def test_a_line_without_an_end_is_not_kept_beyond_what_could_be_sent(host: Collector, send: Send) -> None:
+def test_a_line_without_an_end_is_not_kept_beyond_what_could_be_sent(host: Receiver, send: Send) -> None:
     command = [*send.command, host.url, "--capacity", "1000"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         pipe, process.stdin = process.stdin, None
@@ -187,10 +187,10 @@ def test_a_line_without_an_end_is_not_kept_beyond_what_could_be_sent(host: Colle
     assert b"1000 bytes" in error, (said, error)
 
 
-def test_bytes_as_they_come_fit_into_what_there_is(host: Collector, send: Send) -> None:
+def test_bytes_as_they_come_fit_into_what_there_is(host: Receiver, send: Send) -> None:
     data = bytes(range(256)) * 100
     send(data, host.url, "--framing", "none", "--capacity", "1000")
-    host.until(lambda: host.bytes == data)
+    host.until(lambda: host.received == data)
 
 
 def test_full_is_accounted_for(send: Send) -> None:
@@ -202,7 +202,7 @@ def test_full_is_accounted_for(send: Send) -> None:
     assert "is full" in error
 
 
-def test_it_runs_with_nothing_to_read_from_or_write_to(host: Collector, send: Send) -> None:
+def test_it_runs_with_nothing_to_read_from_or_write_to(host: Receiver, send: Send) -> None:
     command = " ".join(shlex.quote(word) for word in [*send.command, host.url])
     closed = subprocess.run(["sh", "-c", f"{command} <&-"], check=False, capture_output=True, timeout=60)
     assert closed.returncode == 3

@@ -222,34 +222,34 @@ WRONG: dict[str, tuple[list[str], dict[str, Any], tuple[int, int, int, int], lis
         [*SOUND, "b 3"],
         {"parse": parse},
         (0, 1, 0, 0),
-        ["producer 'b': message 3 came again, as number 10; it had come as number 7"],
+        ["producer 'b': message 3 came again: as arrival 7, and as arrival 10"],
     ),
     "reordered": (
         ["a 0", "a 2", "a 1", "a 3"],
         {"parse": parse, "order": "per-producer"},
         (0, 0, 1, 0),
-        ["producer 'a': message 1 came as number 2, after producer 'a': message 2", "'a': 0"],
+        ["producer 'a': message 1 came after message 2, as arrival 2", "'a': 0"],
     ),
     "reordered among all": (
         ["x", "z", "y"],
         {"expected": [b"x", b"y", b"z"], "order": "total"},
         (0, 0, 1, 0),
-        ["message 1 came as number 2, after message 2"],
+        ["message 1 came after message 2, as arrival 2"],
     ),
     "changed": (
         ["a 0", "a 1x"],
         {"expected": {"a": [b"a 0", b"a 1"]}},
         (1, 0, 0, 1),
-        ["number 1 is none that was sent: b'a 1x'"],
+        ["arrival 1 is none that was sent: b'a 1x'"],
     ),
     "changed, by key": (
         ["a 0", "a 01"],
         {"expected": {"a": [b"a 0", b"a 1"]}, "parse": parse},
         (1, 0, 0, 1),
-        ["producer 'a': message 1 came changed, as number 1: from byte 2 on it is b'01' instead of b'1'"],
+        ["producer 'a': message 1 came changed, as arrival 1: from byte 2 on it is b'01' instead of b'1'"],
     ),
     "of nobody": (["a 0", "c 0"], {"expected": [b"a 0"], "parse": parse}, (0, 0, 0, 1), ["which nobody sent"]),
-    "no message at all": (["a 0", "what?"], {"parse": parse}, (0, 0, 0, 1), ["cannot be parsed, ValueError"]),
+    "no message at all": (["a 0", "what?"], {"parse": parse}, (0, 0, 0, 1), ["cannot be parsed (ValueError"]),
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 import fanin
 
 PROVE = os.environ.get("FANIN_PROVE") == "1"
+FORKS = 100 if PROVE else 20
 
 
 def python(script: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -45,8 +46,8 @@ for number in range({forks}):
     child = os.fork()
     if child == 0:
         began = time.monotonic()
-        for call in (server.report, server.stop, server.count, proxy.report, proxy.cut, proxy.stop, fanin.Server,
-                     lambda: server.wait_for(10**6, 20), lambda: fanin.Proxy("tcp://127.0.0.1:9")):
+        for call in (server.report, server.stop, server.count, proxy.report, proxy.cut, proxy.stop,
+                     lambda: server.wait_for(10**6, 20), lambda: fanin.run("swap/batch", 2)):
             try:
                 call()
             except fanin.Forked:
@@ -74,8 +75,105 @@ print("ok")
 
 def test_a_forked_child_touches_nothing() -> None:
     """Failure modes 9 and 10, as far as they are the server's."""
-    done = python(FORK.format(forks=100 if PROVE else 20), timeout=110)
+    done = python(FORK.format(forks=FORKS), timeout=110)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+    print(f"tried: {FORKS} forks")
+
+
+FORK_BUSY = """
+import os, socket, sys, threading, warnings
+warnings.simplefilter("ignore")
+import fanin
+
+server = fanin.Server(framing="lines")
+ended = threading.Event()
+
+def ask():
+    while not ended.is_set():
+        server.count(), server.report(), server.messages(), server.clear()
+
+def ship():
+    while not ended.is_set():
+        client.sendall(b"x\\n" * 10)
+
+# Here, and not in a thread: the import that a first connection makes has a lock of Python's own.
+client = socket.create_connection((server.host, server.port))
+threads = [threading.Thread(target=work) for work in (ask, ask, ship)]
+for thread in threads:
+    thread.start()
+for _ in range({forks}):
+    child = os.fork()
+    if child == 0:
+        try:
+            server.count()
+        except fanin.Forked:
+            # What the parent's threads held is held for ever here; a server of our own has none of it.
+            with fanin.Server(framing="lines") as own, socket.create_connection((own.host, own.port)) as near:
+                near.sendall(b"child\\n")
+                own.wait_for(1, 20)
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+ended.set()
+for thread in threads:
+    thread.join()
+server.stop()
+print("ok")
+"""
+
+
+def test_a_child_of_a_busy_process_may_have_its_own() -> None:
+    """Failure mode 9: the fork comes while other threads hold whatever there is to hold."""
+    done = python(FORK_BUSY.format(forks=FORKS), timeout=110)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+    print(f"tried: {FORKS} forks")
+
+
+MULTIPROCESSING = """
+import multiprocessing, socket, sys, warnings
+warnings.simplefilter("ignore")
+import fanin
+
+def child(url, number, inherited):
+    if inherited is not None:
+        try:
+            inherited.count()
+        except fanin.Forked:
+            pass
+        else:
+            raise SystemExit(3)
+    with fanin.Server(framing="lines") as own, fanin.Sink(own.url, framing="lines") as near:
+        near.send(b"near")
+        near.flush()
+        own.wait_for(1, 20)
+    with fanin.Sink(url, framing="lines") as far:
+        far.send(b"%d 0" % number)
+
+if __name__ == "__main__":
+    how, count = sys.argv[1], int(sys.argv[2])
+    context = multiprocessing.get_context(how)
+    with fanin.Server(framing="lines") as server:
+        inherited = server if how == "fork" else None  # what is spawned inherits nothing
+        for number in range(count):
+            process = context.Process(target=child, args=(server.url, number, inherited))
+            process.start()
+            process.join()
+            assert process.exitcode == 0, process.exitcode
+        server.wait_for(count, 20)
+        server.assert_delivered(expected=[b"%d 0" % number for number in range(count)], order="total")
+    print("ok")
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_multiprocessing_has_servers_on_both_sides(how: str, tmp_path: Path) -> None:
+    """Failure mode 9, by multiprocessing: what is spawned imports the program again, so it is a file."""
+    program = tmp_path / "program.py"
+    program.write_text(MULTIPROCESSING)
+    command = [sys.executable, str(program), how, "50" if PROVE else "4"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+    print(f"tried: {command[-1]} processes of multiprocessing")
 
 
 EXIT = """
@@ -89,14 +187,19 @@ for client in clients:
 """
 
 
+EXITS = 500 if PROVE else 10
+
+
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("hold", ["", "import builtins; builtins.kept = server, proxy"], ids=["dropped", "kept"])
 def test_leaving_with_a_running_server_is_quiet(hold: str) -> None:
     """Failure modes 11 and 12, as far as they are the server's: no hang, no crash, no word."""
-    for _ in range(250 if PROVE else 10):
+    for _ in range(EXITS):
         began = time.monotonic()
         done = python(EXIT.format(hold=hold))
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         assert time.monotonic() - began < 20
+    print(f"tried: {EXITS} exits")
 
 
 WAITING = """
@@ -110,10 +213,14 @@ with fanin.Server(framing={framing}) as server:
 """
 
 
+PRESSED = 50 if PROVE else 2
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("framing", ["'lines'", "lambda data: ([], data)"], ids=["core", "callable"])
 def test_ctrl_c_ends_a_wait(framing: str) -> None:
     """Failure mode 14."""
-    for _ in range(50 if PROVE else 2):
+    for _ in range(PRESSED):
         command = [sys.executable, "-c", WAITING.format(framing=framing)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             assert process.stdout
@@ -124,6 +231,7 @@ def test_ctrl_c_ends_a_wait(framing: str) -> None:
             stdout, stderr = process.communicate(timeout=20)
         assert (process.returncode, stderr) == (0, "")
         assert float(stdout) - pressed < 0.5
+    print(f"tried: {PRESSED} Ctrl-C")
 
 
 REENTRY = """
@@ -153,12 +261,13 @@ def test_finalisers_may_ask_while_an_answer_is_made() -> None:
 
 SUB = """
 import sys, fanin
+kind = "{kind}"
 if sys.version_info >= (3, 13):
     import _interpreters as interpreters
-    one = interpreters.create("legacy")
+    one = interpreters.create(kind)
 else:
     import _xxsubinterpreters as interpreters
-    one = interpreters.create()
+    one = interpreters.create(isolated=kind == "isolated")
 
 with fanin.Server() as server:
     try:
@@ -170,9 +279,11 @@ with fanin.Server() as server:
 """
 
 
-def test_a_sub_interpreter_is_told() -> None:
-    """Failure mode 17: the second interpreter of a process gets an ImportError, and the first goes on."""
-    done = python(SUB, "-W", "ignore")
+@pytest.mark.parametrize("kind", ["legacy", "isolated"])
+def test_a_sub_interpreter_is_told(kind: str) -> None:
+    """Failure mode 17: the second interpreter of a process gets an ImportError, and the first goes on, also where the
+    second shares its lock with the first. `make pythons` tries it on each Python: they differ in it."""
+    done = python(SUB.format(kind=kind), "-W", "ignore")
     assert done.returncode == 0, done.stderr
     assert "ImportError" in done.stdout, done.stdout
 

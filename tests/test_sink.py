@@ -139,7 +139,7 @@ def test_numpy_arrays_are_sent_as_their_bytes(receiver: Receiver) -> None:
     numbers = numpy.arange(10, dtype="<i8")
     with fanin.Sink(receiver.url) as sink:
         sink.send(numbers)
-        with pytest.raises(BufferError, match="gaps"):
+        with pytest.raises(BufferError, match="not contiguous"):
             sink.send(numbers[::2])
     receiver.ended.wait(10)
     assert receiver.received == numbers.tobytes()
@@ -179,7 +179,7 @@ def test_keywords_and_wrong_timeouts(receiver: Receiver) -> None:
         for call in (sink.flush, sink.open, sink.close):
             with pytest.raises(fanin.PlanError, match="timeout=-1"):
                 call(timeout=-1)
-        with pytest.raises(fanin.PlanError, match="timeout=NaN"):
+        with pytest.raises(fanin.PlanError, match="timeout=nan"):
             sink.send_many([b"x"], timeout=math.nan)
         with pytest.raises(fanin.PlanError, match="timeout=-1"):
             sink.send(b"x", timeout=-1)  # with room, too

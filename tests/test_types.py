@@ -3,10 +3,12 @@
 import asyncio
 import dataclasses
 import inspect
+import pickle
 import pydoc
 import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import typed_example
 import fanin
 
 EXAMPLE = Path(__file__).with_name("typed_example.py")
+DOCS = Path(__file__).parent.parent / "docs"
 PUBLIC = [name for name in fanin.__all__ if not name.startswith("__")]
 CALLS = [name for name in PUBLIC if inspect.isroutine(getattr(fanin, name))]
 CLASSES = [name for name in PUBLIC if isinstance(getattr(fanin, name), type)]
@@ -114,7 +117,23 @@ def test_names_that_come_from_elsewhere_are_those_without_an_example() -> None:
     assert needless == []
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if issubclass(getattr(fanin, name), fanin.FaninError)])
-def test_errors_name_a_page_that_is_there(name: str) -> None:
-    docs = Path(__file__).parent.parent / "docs"
-    assert (docs / f"{getattr(fanin, name).page}.md").is_file()
+ERRORS = [name for name in CLASSES if issubclass(getattr(fanin, name), fanin.FaninError)]
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_lead_to_a_page_that_is_there(name: str) -> None:
+    page, _, place = getattr(fanin, name).page.partition("#")
+    text = (DOCS / f"{page}.md").read_text()
+    assert place in {heading.lower() for heading in re.findall(r"^## (\w+)$", text, re.MULTILINE)} | {""}
+    assert name == "FaninError" or re.search(rf"^## {name}$", (DOCS / "reference/errors.md").read_text(), re.MULTILINE)
+
+
+def test_a_traceback_ends_with_the_page() -> None:
+    with pytest.raises(fanin.PlanError) as caught:
+        fanin.run("swap/batch", producers=0)
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        lines = "".join(traceback.format_exception_only(error)).splitlines()
+        assert lines[-1] == "what to do next: reference/errors#planerror in fanin's documentation"
+        assert "documentation" not in str(error)
+        error.add_note("said by the caller")
+        assert error.__notes__[1:] == ["said by the caller"]

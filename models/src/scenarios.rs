@@ -173,6 +173,24 @@ pub fn a_waiter_gives_up<Q: Queue>(shape: Shape) {
     assert_eq!(all.len(), 2 + usize::from(fickle.join().unwrap()));
 }
 
+/// The same on two threads: the consumer's own thread waits too, and gives up once it has made room.
+pub fn a_waiter_gives_up_after_a_drain<Q: Queue>(shape: Shape) {
+    let (mut sender, mut receiver) = Q::open(&shape);
+    send(&mut sender, b"a").unwrap();
+    let patient = produce(sender.clone(), &[b"c"]);
+    let mut all = Vec::new();
+    {
+        let mut waiting = pin!(sender.send(b"b"));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(block_on(receiver.drain()));
+        all.extend(taken(receiver.batch()));
+    }
+    drop(sender);
+    all.extend(drain_to_the_end(&mut receiver));
+    assert_eq!(all, [b"a", b"c"]);
+    assert_eq!(patient.join().unwrap(), 1);
+}
+
 /// The consumer stalls in the middle of a message until one of two senders has given up; then it goes on, and the other
 /// gets the room.
 pub fn stalls_in_its_write<Q: Queue>(shape: Shape) {

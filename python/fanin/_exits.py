@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -58,9 +59,11 @@ def _close_all() -> None:
             _wait_for(closing)
     except KeyboardInterrupt:
         _say("interrupted while sinks were being flushed at exit")
+    # All of them together: callbacks that hang are not waited for one after the other.
+    deadline = time.monotonic() + LAST_SECONDS
     for _, told in closings:
         if told is not None:
-            told.join(LAST_SECONDS)
+            told.join(max(0.0, deadline - time.monotonic()))
     _native.settle(LAST_SECONDS)
 
 

@@ -114,9 +114,11 @@ def _pair(parsed: Any) -> Key:
     return producer, sequence
 
 
-def _named(key: Key) -> str:
+def _named(key: Key, beside: Key | None = None) -> str:
+    """A message in words; its producer is not said again where it stands beside one of the same."""
     producer, sequence = key
-    return f"message {sequence}" if producer is None else f"producer {producer!r}: message {sequence}"
+    is_said = beside is not None and beside[0] == producer
+    return f"message {sequence}" if producer is None or is_said else f"producer {producer!r}: message {sequence}"
 
 
 class _Court:
@@ -148,7 +150,7 @@ class _Court:
             return
         if key in self.seen:
             self.doubled += 1
-            self._say(f"{_named(key)} came again, as number {place}; it had come as number {self.seen[key]}")
+            self._say(f"{_named(key)} came again: as arrival {self.seen[key]}, and as arrival {place}")
             self.spoilt.add(key[0])
             return
         self.seen[key] = place
@@ -163,23 +165,21 @@ class _Court:
         except PlanError:
             raise
         except Exception as error:  # whatever a user's function makes of bytes that are none of its own
-            return self._stray(
-                f"number {place} cannot be parsed, {type(error).__name__}: {error}; it is {_shown(data)}"
-            )
+            return self._stray(f"arrival {place} cannot be parsed ({type(error).__name__}: {error}): {_shown(data)}")
         if self.sent is None:
             return key
         wanted = self.sent.contents.get(key)
         if wanted is None:
-            return self._stray(f"number {place} is {_named(key)}, which nobody sent")
+            return self._stray(f"arrival {place} is {_named(key)}, which nobody sent")
         if wanted != data:
-            return self._stray(f"{_named(key)} came changed, as number {place}: {_difference(wanted, data)}")
+            return self._stray(f"{_named(key)} came changed, as arrival {place}: {_difference(wanted, data)}")
         return key
 
     def _by_content(self, place: int, data: bytes) -> Key | None:
         """The first message of these bytes that has not come; the last, once all have."""
         keys = self.sent.by_content.get(data) if self.sent else None
         if not keys:
-            return self._stray(f"number {place} is none that was sent: {_shown(data)}")
+            return self._stray(f"arrival {place} is none that was sent: {_shown(data)}")
         return keys.popleft() if len(keys) > 1 else keys[0]
 
     def _order(self, place: int, key: Key) -> None:
@@ -190,7 +190,7 @@ class _Court:
             return
         self.reordered += 1
         if self.order:
-            self._say(f"{_named(key)} came as number {place}, after {_named(farthest[1])}")
+            self._say(f"{_named(key)} came after {_named(farthest[1], beside=key)}, as arrival {place}")
 
     def _rank(self, key: Key) -> int:
         return self.places[key] if self.sent else key[1]
@@ -237,7 +237,8 @@ class _Court:
         told = [f"{_named(key)} did not come" for key in missing[:MOST_EXAMPLES]]
         unnamed = 0 if count is None or self.sent else max(count - len(self.seen) - len(missing), 0)
         if unnamed and len(told) < MOST_EXAMPLES:
-            told.append(f"{_format.plural(unnamed, 'message')} more did not come, from the end of some producer's")
+            more = _format.plural(unnamed, "message")
+            told.append(f"{more} more did not come: the last of one producer, or of several")
         if count is not None and not self.sent and len(self.seen) > count:
             self.unexpected += len(self.seen) - count
             told.append(f"{len(self.seen):,} different messages came, and {count:,} were to")

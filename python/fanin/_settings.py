@@ -36,7 +36,7 @@ def settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "confirm": confirm or "none",
         "reconnect": reconnect,
         "backoff": _backoff(given["backoff"]),
-        "nodelay": _truth("nodelay", given["nodelay"]),
+        "nodelay": _check.flag("nodelay", given["nodelay"]),
         "send_buffer": _size("send_buffer", given["send_buffer"], LARGEST_BUFFER),
         "receive_buffer": _size("receive_buffer", given["receive_buffer"], LARGEST_BUFFER),
         **_times(given),
@@ -64,6 +64,7 @@ def _tls(given: Mapping[str, Any]) -> dict[str, Any]:
         "ca_file": _path("ca_file", given["ca_file"]),
         "client_cert": pair and (_path("client_cert", pair[0]), _path("client_cert", pair[1])),
         "server_name": None if name is None else _check.word("server_name", name, "a host's name, or None"),
+        "verify": _check.flag("verify", given["verify"]),
     }
 
 
@@ -77,12 +78,6 @@ def _path(name: str, value: object) -> str | None:
 
 def _size(name: str, value: object, high: int) -> int | None:
     return None if value is None else _check.size(name, value, high, none=True)
-
-
-def _truth(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _check.refuse(name, value, "allowed are True and False")
-    return value
 
 
 def _backoff(value: object) -> tuple[float, float]:

@@ -6,13 +6,20 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from . import _native
 
-__all__ = ["Dropped", "Reconnected", "tell"]
+if TYPE_CHECKING:
+    from .sink import Sink
+
+__all__ = ["Audience", "Dropped", "Reconnected", "tell"]
 
 Callbacks = Mapping[str, Callable[[Any], object]]
+
+# The most that lies between the end of a sink and its finaliser.
+_HANDOVER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +72,50 @@ class Reconnected:
     in_doubt_bytes: int
 
 
-def tell(events: _native.Events, callbacks: Callbacks) -> threading.Thread:
+class Audience:
+    """Whom to tell: found by way of the sink for as long as that lives, and left by it when it goes.
+
+    So the thread does not keep a sink alive whose callback is a method of the sink's owner, nor that owner.
+    """
+
+    __slots__ = ("_gone", "_left", "_sink")
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = ref(sink)
+        self._left: Callbacks = {}
+        self._gone = threading.Event()
+
+    def outlive(self, callbacks: Callbacks) -> None:
+        """The sink goes, and what it still has to tell is told to these."""
+        self._left = callbacks
+        self._gone.set()
+
+    def callback(self, kind: str) -> Callable[[Any], object] | None:
+        """Whom to call for this kind of event."""
+        sink = self._sink()
+        if sink is not None:
+            return sink._callbacks.get(kind)
+        # The collector clears references before it calls finalisers.
+        self._gone.wait(_HANDOVER_SECONDS)
+        return self._left.get(kind)
+
+
+def tell(events: _native.Events, audience: Audience) -> threading.Thread:
     """Starts the thread. It ends when the sink has; it does not keep the sink alive, nor the interpreter."""
-    thread = threading.Thread(target=_run, args=(events, callbacks), name="fanin-told", daemon=True)
+    thread = threading.Thread(target=_run, args=(events, audience), name="fanin-told", daemon=True)
     thread.start()
     return thread
 
 
-def _run(events: _native.Events, callbacks: Callbacks) -> None:
+def _run(events: _native.Events, audience: Audience) -> None:
     while True:
         for kind, *facts in events.next():
             if kind == "ended":
                 return
-            callback = callbacks.get(kind)
+            callback = audience.callback(kind)
             if callback:
                 _call(callback, _event(kind, facts))
+                del callback  # while the thread waits it keeps nobody
 
 
 def _event(kind: str, facts: list[Any]) -> object:

@@ -60,24 +60,31 @@ class Arrivals:
     def __str__(self) -> str:
         lines = [self._counted() if self.proof == "count" else self._judged()]
         if self.cut or self.malformed:
-            broken = f"{_format.plural(self.cut, 'connection')} ended in the middle of a message"
-            lines.append(f"{broken}; {self.malformed:,} sent what is no message")
+            told = {"ended in the middle of a message": self.cut, "sent what is no message": self.malformed}
+            some = [f"{_format.plural(count, 'connection')} {what}" for what, count in told.items() if count]
+            lines.append(", ".join(some))
         if self.examples:
-            lines.append("the first that went wrong:")
+            lines.append("the first that went wrong, all counted from 0:")
             lines += [f"  {number}. {example}" for number, example in enumerate(self.examples, 1)]
         if not self.delivered and self.last_good:
-            lines.append("the last good sequence of each producer:")
-            shown = list(self.last_good.items())[:MOST_PRODUCERS_SHOWN]
-            lines += [f"  {producer!r}: {'none' if last is None else last}" for producer, last in shown]
-            if len(self.last_good) > len(shown):
-                lines.append(f"  … and {len(self.last_good) - len(shown):,} more")
+            lines += self._last_good()
         return "\n".join(lines)
+
+    def _last_good(self) -> list[str]:
+        """Up to where all is well; a list of messages without names has one producer, which has none either."""
+        told = {producer: "none" if last is None else f"{last}" for producer, last in self.last_good.items()}
+        if set(told) == {None}:
+            last = self.last_good[None]
+            return ["what was to come first did not" if last is None else f"all is well up to message {last}"]
+        shown = [f"  {producer!r}: {last}" for producer, last in told.items()][:MOST_PRODUCERS_SHOWN]
+        more = [f"  … and {len(told) - len(shown):,} more"] if len(told) > len(shown) else []
+        return ["the last good sequence of each producer:", *shown, *more]
 
     def _counted(self) -> str:
         if self.expected is not None and self.arrived != self.expected:
             off = self.arrived - self.expected
             kind = f"{off:,} too many" if off > 0 else f"{-off:,} too few"
-            return f"{self.arrived:,} of {_format.plural(self.expected, 'message')} arrived: {kind}"
+            return f"{self._of()}: {kind}"
         return (
             f"{_format.plural(self.arrived, 'message')} arrived. A count proves a count: not that each came once, nor "
             "in which order. expected= or parse= show more"
@@ -94,8 +101,15 @@ class Arrivals:
             "unexpected": self.unexpected,
         }
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        of = "" if self.expected is None else f" of {self.expected:,}"
-        return f"{self.arrived:,}{of} messages arrived: {told}"
+        return f"{self._of()}: {told}"
+
+    def _of(self) -> str:
+        """How many, of how many; more than all is no share of it."""
+        if self.expected is None:
+            return f"{_format.plural(self.arrived, 'message')} arrived"
+        if self.arrived > self.expected:
+            return f"{_format.plural(self.arrived, 'message')} arrived, and {self.expected:,} were to"
+        return f"{self.arrived:,} of {_format.plural(self.expected, 'message')} arrived"
 
 
 def counted(arrived: int, expected: int, broken: tuple[int, int]) -> Arrivals:

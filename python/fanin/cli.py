@@ -60,17 +60,19 @@ def _guarded(options: argparse.Namespace) -> int:
     except errors.SweepInterrupted as stop:
         return _interrupted(options, stop)
     except (errors.PlanError, errors.JournalError) as error:
-        return _say(str(error), BAD_ARGUMENT)
+        return _say(str(error), BAD_ARGUMENT, error.page)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except errors.NotDelivered as error:
-        return _say(str(error), NOT_DELIVERED)
+        return _say(str(error), NOT_DELIVERED, error.page)
     except (errors.FaninError, OSError) as error:
-        return _say(_reason(error), SYSTEM)
+        return _say(_reason(error), SYSTEM, getattr(error, "page", ""))
 
 
-def _say(problem: str, code: int) -> int:
-    print(f"fanin: error: {' '.join(problem.split())}", file=sys.stderr)
+def _say(problem: str, code: int, page: str = "") -> int:
+    """One line, so that it can be grepped for."""
+    more = f" (what to do next: {page} in fanin's documentation)" if page else ""
+    print(f"fanin: error: {' '.join(problem.split())}{more}", file=sys.stderr)
     return code
 
 

@@ -9,7 +9,10 @@ from typing import Any
 __all__ = ["COMMANDS"]
 
 Command = tuple[str, str, str, Callable[[Namespace], int], Callable[[ArgumentParser], None]]
-PASSED = ("framing", "confirm", "reconnect", "on_full", "capacity", "max_frame", "connect_timeout", "ca_file")
+PASSED = (
+    "framing", "confirm", "reconnect", "on_full", "capacity", "max_frame", "connect_timeout", "ca_file", "server_name",
+    "verify",
+)  # fmt: skip
 
 
 def _send(options: Namespace) -> int:
@@ -50,6 +53,9 @@ def _arguments(parser: ArgumentParser) -> None:
         help="the most time for what is left at the end; default: 30",
     )
     add("--ca-file", metavar="PEM", help="the authorities to trust with tls://; default: the system's")
+    add("--server-name", metavar="NAME", help="whom the other end's certificate has to name; default: the host")
+    about = "take any certificate: anybody who can answer in the host's place reads along"
+    add("--no-verify", dest="verify", action="store_false", default=None, help=about)
     add("--cert", metavar="PEM", help="a certificate to show; with --key")
     add("--key", metavar="PEM", help="its private key")
     add("--progress", action=BooleanOptionalAction, help="a line on stderr; default: on a terminal")

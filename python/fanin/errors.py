@@ -19,7 +19,8 @@ FaninError
 └── MissingExtra      ImportError        an optional package is not installed
 ```
 
-They pickle, so that they cross a process pool with what they carry.
+They pickle, so that they cross a process pool with what they carry. A traceback ends with the page of the documentation
+that says what to do next; the message itself does not have it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ __all__ = [
 
 
 class FaninError(Exception):
-    """The parent of all that fanin raises. `page` names the page of the documentation that says what to do.
+    """The parent of all that fanin raises. `page` names the page of the documentation that says what to do next.
 
     Example:
         >>> import fanin
@@ -62,10 +63,18 @@ class FaninError(Exception):
         ...     fanin.run("swap/batch", producers=0)
         ... except fanin.FaninError as error:
         ...     print(type(error).__name__, error.page)
-        PlanError reference/errors
+        PlanError reference/errors#planerror
     """
 
     page = "reference/errors"
+
+    # A note is shown under the message by whatever prints a traceback. It is made when somebody looks: an exception is
+    # often caught and forgotten.
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        first = f"what to do next: {self.page} in fanin's documentation"
+        notes: list[str] = self.__dict__.setdefault("_notes", [first])
+        return notes
 
 
 class PlanError(FaninError, ValueError):
@@ -73,10 +82,14 @@ class PlanError(FaninError, ValueError):
 
     Example:
         >>> import fanin
-        >>> fanin.run("swap/batch", producers=0)
-        Traceback (most recent call last):
-        fanin.errors.PlanError: producers=0: allowed are whole numbers from 1 to 65536
+        >>> try:
+        ...     fanin.run("swap/batch", producers=0)
+        ... except ValueError as error:
+        ...     print(error)
+        producers=0: allowed are whole numbers from 1 to 65536
     """
+
+    page = "reference/errors#planerror"
 
 
 class JournalError(FaninError, ValueError):
@@ -111,6 +124,8 @@ class HostBusy(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
         measure later
     """
 
+    page = "reference/errors#hostbusy"
+
 
 class Forked(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
     """This process is a fork of the one that imported fanin, or made the sink, and has none of its threads.
@@ -139,6 +154,8 @@ class MessageError(FaninError, ValueError):
         ...         print(sink.delivery.accepted)
         0
     """
+
+    page = "reference/errors#messageerror"
 
 
 class Full(FaninError, queue.Full):  # noqa: N818 - as the queue module has it
@@ -173,6 +190,8 @@ class Closed(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
         ...     print("open it first")
         open it first
     """
+
+    page = "reference/errors#closed"
 
 
 class Disconnected(FaninError, ConnectionError):  # noqa: N818 - a state, not a mistake
@@ -250,15 +269,19 @@ class AddressError(FaninError, OSError):
         int
     """
 
+    page = "reference/errors#addresserror"
+
 
 class MissingExtra(FaninError, ImportError):  # noqa: N818 - a state, not a mistake
     """A method needs a package that fanin itself does without. The message says what to install.
 
     Example:
         >>> from fanin._extras import need
-        >>> need("no_such_package", "plot")
-        Traceback (most recent call last):
-        fanin.errors.MissingExtra: this needs no_such_package: pip install 'fanin[plot]' (or no_such_package itself)
+        >>> try:
+        ...     need("no_such_package", "plot")
+        ... except ImportError as error:
+        ...     print(error)
+        this needs no_such_package: pip install 'fanin[plot]' (or no_such_package itself)
     """
 
     page = "how-to/install"
@@ -305,6 +328,8 @@ class ArrivalTimeout(NotArrived, TimeoutError):  # noqa: N818 - a state, not a m
         ...         print(type(error).__name__)
         ArrivalTimeout
     """
+
+    page = "reference/errors#arrivaltimeout"
 
     # Of its bases only this one makes room for the fields of an OSError; what unpickles may ask for it by name.
     __new__ = TimeoutError.__new__  # type: ignore[assignment]

@@ -22,6 +22,8 @@ __all__ = ["along", "apart", "draw", "panels", "rest"]
 
 GREY = "#7F7F7F"
 DODGE = 0.35
+# How far from the farthest ratio the scale goes for an interval's end: of two rounds it may be anywhere.
+BEYOND = 10.0
 
 
 def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> Axes:
@@ -29,7 +31,11 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
     if not found.rows:
         raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
     along(found.columns[: found.columns.index("strategy")], found.to_dicts(), x)
-    axes = plot.new_axes() if ax is None else ax
+    return _draw(found, x, plot.new_axes() if ax is None else ax, _reach(found))
+
+
+def _draw(found: Comparison, x: str, axes: Axes, reach: Sequence[float]) -> Axes:
+    """The picture, on a scale that holds what it has to reach."""
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in found:
         lines.setdefault(row["strategy"], []).append(row)
@@ -40,9 +46,8 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
         shifted = apart(places, number, len(lines))
         taken += shifted.values()
         ends += _line(axes, name, rows, {place: shifted[place] for place in places}, look, x)
-    values = [row[end] for row in found for end in ("ratio", "low", "high") if row[end]]
     plain_scale(axes, "x", taken, thinned(places))
-    plain_scale(axes, "y", [*values, 1.0, *_noise(found)])
+    plain_scale(axes, "y", reach)
     _base(axes, found)
     axes.grid(True, which="major", alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
@@ -53,17 +58,27 @@ def draw(found: Comparison, *, x: str = "producers", ax: Axes | None = None) -> 
 
 
 def panels(found: Comparison, *, x: str) -> tuple[Axes, ...]:
-    """The same a panel for each point of the axes that vary besides."""
+    """The same a panel for each point of the axes that vary besides, on one scale, so that heights can be compared."""
     axes = found.columns[: found.columns.index("strategy")]
     told = [part for part in plot_panels.parts(axes, found.to_dicts(), x) if any(row["ratio"] for row in part[1])]
     if not told:
         raise refuse("over", found.over, "nothing else ran at the same point: there is no ratio to draw")
     drawn = plot_panels.panels(len(told))
+    reach = _reach(found)
     for panel, (title, rows) in zip(drawn, told, strict=True):
+        along(axes, rows, x)
         kept = tuple(tuple(row[name] for name in found.columns) for row in rows)
-        draw(replace(found, rows=kept), x=x, ax=panel)
+        _draw(replace(found, rows=kept), x, panel, reach)
         panel.set_title(title, loc="left", fontsize=10)
     return drawn
+
+
+def _reach(found: Comparison) -> list[float]:
+    """What the scale has to hold: every ratio, and of the intervals as much as can be looked at."""
+    ratios = [1.0, *_noise(found), *(row["ratio"] for row in found if row["ratio"])]
+    least, most = min(ratios) / BEYOND, max(ratios) * BEYOND
+    ends = [row[end] for row in found for end in ("low", "high") if row["ratio"] and row[end]]
+    return [*ratios, *(min(max(end, least), most) for end in ends)]
 
 
 def rest(axes: Sequence[str], rows: Sequence[dict[str, Any]], *shown: str) -> None:

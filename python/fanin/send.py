@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -53,7 +53,7 @@ def send(
     except (errors.Disconnected, errors.TimedOut) as error:
         delivery, trouble, code = error.delivery or sink.delivery, str(error), NOT_DELIVERED
         _ended(sink, 0.0)
-    except (errors.MessageError, errors.Full) as error:
+    except (errors.MessageError, errors.Full, _UnreadableError) as error:
         delivery, trouble, code = _ended(sink, timeout), str(error), NOT_DELIVERED
     if code == OK and delivery.in_doubt + delivery.unsent:
         code = NOT_DELIVERED
@@ -68,7 +68,7 @@ def _pass_on(source: BinaryIO, sink: Sink, longest: int, *, whole: bool) -> None
 
     Each line is a message, or each `whole` piece. A line is not kept beyond the `longest` that the sink would take.
     """
-    read: Any = getattr(source, "read1", source.read)
+    read = _reader(source)
     rest: list[bytes] = []
     held = 0
     while piece := read(min(PIECE, longest) if whole else PIECE):
@@ -89,6 +89,23 @@ def _pass_on(source: BinaryIO, sink: Sink, longest: int, *, whole: bool) -> None
         rest, held = [tail] if tail else [], len(tail)
     if rest:
         sink.send(b"".join(rest))
+
+
+class _UnreadableError(Exception):
+    """Standard input cannot be read, or no longer."""
+
+
+def _reader(source: BinaryIO) -> Callable[[int], bytes]:
+    """Reads what there is, and tells apart what the input's errors are and what the sink's."""
+    take: Any = getattr(source, "read1", source.read)
+
+    def read(most: int) -> bytes:
+        try:
+            return take(most)  # type: ignore[no-any-return]
+        except OSError as error:
+            raise _UnreadableError(f"standard input cannot be read: {error.strerror or error}") from error
+
+    return read
 
 
 def _ended(sink: Sink, timeout: float) -> Delivery:

@@ -9,20 +9,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from . import _check, _exits, _native
+from . import _check, _exits, _moments, _native
+from ._moments import Closing, Opening, tell_beside
 from ._settings import settings
 from .delivery import Delivery
-from .errors import AddressError, Closed, Disconnected, FaninError, TimedOut
+from .errors import Closed, FaninError, TimedOut
 
 if TYPE_CHECKING:
     import socket
 
-    from ._told import Dropped, Reconnected
+    from ._told import Audience, Dropped, Reconnected
 
 __all__ = ["Sink"]
-
-# Of threads that open one sink at once, one begins. A signal handler may come in between.
-_beginning = threading.RLock()
 
 
 class Sink(_native.Sink):
@@ -65,16 +63,22 @@ class Sink(_native.Sink):
         ca_file: A PEM file of the authorities to trust, instead of the system's.
         client_cert: The PEM files of a certificate to show and of its key, `(certificate, key)`.
         server_name: Whom the peer's certificate has to name, where that is not the target's host.
+        verify: Whether the peer has to prove who it is. With False anybody who can answer in its place reads along: for
+            tests, and for nothing that matters; trust a certificate that nobody signed by `ca_file` instead.
         on_drop: Called with a `Dropped` after messages were dropped.
         on_error: Called with an exception when an attempt to connect failed or the connection was lost.
         on_reconnect: Called with a `Reconnected` when there is a connection again.
         close_timeout: Seconds that `close` has when it is not told, and the exit of the interpreter.
 
     The three are called on a plain Python thread of the sink's own, while no lock is held, and may use the sink. What
-    they raise goes to `threading.excepthook`.
+    they raise goes to `threading.excepthook`. A sink keeps its callbacks alive, and a method its object; where that
+    object in turn has the sink, both are collected together, and the callbacks are told what is left to tell.
+
+    A peer that ends its stream counts as gone, even if it would read on: from the outside the two look alike.
 
     Raises:
         PlanError: An argument is wrong; nothing was started.
+        OSError: A file of TLS cannot be read.
 
     Example:
         >>> import fanin
@@ -87,8 +91,9 @@ class Sink(_native.Sink):
         (<Delivery: 3 messages accepted (26 bytes): 3 acked>, True)
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_closed", "_opened", "_patience", "_reported", "_told")
+    __slots__ = ("__weakref__", "_audience", "_callbacks", "_closed", "_opened", "_patience", "_reported", "_told")
 
+    _audience: Audience | None
     _callbacks: dict[str, Callable[[Any], object]]
     _closed: bool
     _opened: bool
@@ -117,6 +122,7 @@ class Sink(_native.Sink):
         ca_file: str | os.PathLike[str] | None = None,
         client_cert: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
         server_name: str | None = None,
+        verify: bool = True,
         on_drop: Callable[[Dropped], object] | None = None,
         on_error: Callable[[FaninError], object] | None = None,
         on_reconnect: Callable[[Reconnected], object] | None = None,
@@ -152,9 +158,9 @@ class Sink(_native.Sink):
         """
         from ._sockets import complete, peer
 
-        made = cls._make(complete(cls, settings) | {"target": peer(sock)}, sock)
+        made = cls._make(complete(cls, settings) | {"target": peer(sock)}, sock).open()
         sock.close()
-        return made.open()
+        return made
 
     @classmethod
     def _make(cls, given: dict[str, Any], sock: socket.socket | None) -> Self:
@@ -164,6 +170,7 @@ class Sink(_native.Sink):
         # A descriptor of its own, once all else is right, for the core to take over.
         self = super().__new__(cls, checked, None if sock is None else os.dup(sock.fileno()))
         self._callbacks = {event: callback for event, callback in callbacks.items() if callback}
+        self._audience = None
         self._closed = self._opened = self._reported = False
         # With reconnecting an opening has no end of its own.
         self._patience = None if checked["reconnect"] == "off" else checked["connect_timeout"]
@@ -182,10 +189,12 @@ class Sink(_native.Sink):
         Raises:
             AddressError: No address could be connected to; `errno` says why, where the system did. The sink is closed.
             TimedOut: It took longer; with reconnecting it goes on trying.
+            Disconnected: It was connected, and the connection was lost.
             Closed: The sink is closed.
         """
+        is_first = not self._opened
         seconds = self._begin(timeout)
-        with _Opening(self):
+        with Opening(self, is_first):
             if not self._open(seconds):
                 raise self._late(f"not connected within {seconds:g} seconds")
         return self
@@ -194,10 +203,11 @@ class Sink(_native.Sink):
         """`open`, without blocking the event loop."""
         from ._loops import finish
 
+        is_first = not self._opened
         seconds = self._begin(timeout)
-        with _Opening(self):
+        with Opening(self, is_first):
             if await finish(self._opening(), seconds) is None:
-                raise self._late(f"not connected within {seconds} seconds")
+                raise self._late(f"not connected within {seconds:g} seconds")
         return self
 
     def _begin(self, timeout: float | None) -> float | None:
@@ -205,7 +215,7 @@ class Sink(_native.Sink):
         seconds = self._patience if timeout is None else _check.timeout("timeout", timeout)
         if self._closed:
             raise Closed(f"{self.target} is closed; a closed sink is not opened again")
-        with _beginning:
+        with _moments.beginning():
             if not self._opened:
                 self._opened = True
                 self._listen()
@@ -214,9 +224,10 @@ class Sink(_native.Sink):
 
     def _listen(self) -> None:
         if self._callbacks:
-            from ._told import tell
+            from ._told import Audience, tell
 
-            self._told = tell(self._events(), self._callbacks)
+            self._audience = Audience(self)
+            self._told = tell(self._events(), self._audience)
 
     def __enter__(self) -> Self:
         try:
@@ -246,12 +257,12 @@ class Sink(_native.Sink):
         Raises:
             TimedOut: It took longer; `delivery` has the account, and the sink goes on.
             Disconnected: The connection was lost; `delivery` has the account.
-            Closed: The sink was never open. One that is closed has its last account to tell.
+            Closed: The sink was never open. One that was, and is closed, has its last account to tell.
         """
         seconds = self._flushed_within(timeout)
         account = self._flush(seconds)
         if account is None:
-            raise self._late(f"not flushed within {seconds} seconds")
+            raise self._late(f"not flushed within {seconds:g} seconds")
         return account
 
     async def flush_async(self, timeout: float | None = None) -> Delivery:  # noqa: ASYNC109 - as open, flush and close
@@ -261,13 +272,14 @@ class Sink(_native.Sink):
         seconds = self._flushed_within(timeout)
         account: Delivery | None = await finish(self._flushing(), seconds)
         if account is None:
-            raise self._late(f"not flushed within {seconds} seconds")
+            raise self._late(f"not flushed within {seconds:g} seconds")
         return account
 
     def _flushed_within(self, timeout: float | None) -> float | None:
         self._refuse_in_child()
         if not self._opened:
-            raise Closed(f"{self.target} is not open yet; there is nothing to flush")
+            state = "is closed, and never was open" if self._closed else "is not open yet"
+            raise Closed(f"{self.target} {state}; there is nothing to flush")
         return None if timeout is None else _check.timeout("timeout", timeout)
 
     # --- closing -----------------------------------------------------------------------------------------------------
@@ -275,7 +287,9 @@ class Sink(_native.Sink):
     def close(self, timeout: float | None = None) -> Delivery:
         """Takes no more, writes what was taken, ends the stream, and waits for that.
 
-        Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does.
+        Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does. When all is
+        written it waits up to one second for the peer to end its side too: what a peer has not read yet can be lost
+        when a socket is closed on its answers.
 
         Args:
             timeout: Seconds for all of it; None is the sink's `close_timeout`. A further call may bring the end nearer,
@@ -289,7 +303,7 @@ class Sink(_native.Sink):
             Disconnected: The connection was lost; `delivery` has the account.
         """
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        with _Closing(self) as closing:
+        with Closing(self) as closing:
             closing.account = self._close(seconds)
         return closing.account or self.delivery
 
@@ -298,7 +312,7 @@ class Sink(_native.Sink):
         from ._loops import finish
 
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        async with _Closing(self) as closing:
+        async with Closing(self) as closing:
             closing.account = await finish(self._closing(seconds), None)
         return closing.account or self.delivery
 
@@ -310,7 +324,7 @@ class Sink(_native.Sink):
         try:
             self.close()
         except FaninError as lost:
-            _tell_beside(error, lost)
+            tell_beside(error, lost)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
@@ -318,7 +332,7 @@ class Sink(_native.Sink):
         try:
             await self.close_async()
         except FaninError as lost:
-            _tell_beside(error, lost)
+            tell_beside(error, lost)
 
     def _abandon(self) -> None:
         """Closes without waiting, for a sink that never came to be used."""
@@ -334,6 +348,8 @@ class Sink(_native.Sink):
         return closing, self._told
 
     def __del__(self) -> None:
+        if self._audience is not None:
+            self._audience.outlive(self._callbacks)
         if self._opened and not self._closed and not self._is_foreign:
             shown = repr(self)
             _exits.orphan(*self._at_exit())
@@ -375,72 +391,3 @@ class Sink(_native.Sink):
 
     def _late(self, what: str) -> TimedOut:
         return TimedOut(f"{self.target}: {what}", self.delivery)
-
-
-class _Opening:
-    """While a sink is opened: where that fails for good, it is closed."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.sink = sink
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if isinstance(error, (AddressError, Disconnected)):
-            self.sink._abandon()
-
-
-class _Closing:
-    """While a sink is closed: what was lost is raised once, by the first call that knows."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.sink, self.account = sink, None
-
-    account: Delivery | None
-
-    def __enter__(self) -> Self:
-        self.sink._refuse_in_child()
-        self.sink._closed = True
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
-        if not _is_account(error):
-            return False
-        _join(self.sink._told)
-        return self._settle(error)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> bool:
-        from ._loops import ended
-
-        if not _is_account(error):
-            return False
-        await ended(self.sink._told, _exits.LAST_SECONDS)
-        return self._settle(error)
-
-    def _settle(self, error: BaseException | None) -> bool:
-        first, self.sink._reported = not self.sink._reported, True
-        _exits.forget(self.sink)
-        return error is not None and not first
-
-
-def _is_account(error: BaseException | None) -> bool:
-    return error is None or isinstance(error, (Disconnected, TimedOut))
-
-
-def _join(told: threading.Thread | None) -> None:
-    """Lets the callbacks come to their end, unless one of them is calling."""
-    if told is not None and told is not threading.current_thread():
-        told.join(_exits.LAST_SECONDS)
-
-
-def _tell_beside(error: BaseException | None, lost: FaninError) -> None:
-    """Raises it, or notes it on what is on its way already."""
-    if error is None:
-        raise lost
-    error.add_note(f"and the sink: {lost}")

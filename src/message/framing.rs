@@ -288,6 +288,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::properties::cases;
 
     fn framed(framing: Framing, messages: &[Vec<u8>]) -> Vec<u8> {
         let mut stream = Vec::new();
@@ -353,7 +354,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_500))]
+        #![proptest_config(cases())]
 
         #[test]
         fn a_stream_in_any_pieces_is_taken_apart(

@@ -1,5 +1,6 @@
 //! Errors of the core, as Python's exceptions. The classes live in `fanin.errors`, so they pickle.
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -23,9 +24,16 @@ impl From<Error> for PyErr {
                 Some(code) => AddressError::new_err((code, message)),
                 None => AddressError::new_err(message),
             },
+            Error::File { name, path, source } => match source.raw_os_error() {
+                // The file is shown by the exception itself.
+                Some(code) => {
+                    PyOSError::new_err((code, format!("{name} cannot be read: {source}"), path.into_os_string()))
+                }
+                None => PyOSError::new_err(message),
+            },
             Error::Io { source, .. } => match source.raw_os_error() {
-                Some(code) => pyo3::exceptions::PyOSError::new_err((code, message)),
-                None => pyo3::exceptions::PyOSError::new_err(message),
+                Some(code) => PyOSError::new_err((code, message)),
+                None => PyOSError::new_err(message),
             },
             Error::TimedOut { .. } => TimedOut::new_err(message),
             Error::Panicked { .. } | Error::Send(_) | Error::Cancelled | Error::Echo { .. } => {

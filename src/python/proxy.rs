@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::faults::FaultKnobs;
-use super::fork::{Owned, refuse_in_child};
+use super::fork::Owned;
 use super::wait::wait;
 use crate::server::Endpoint;
 use crate::server::proxy::{Command, Lane, Proxy, ProxySettings, Report, Way};
@@ -43,7 +43,6 @@ impl PyProxy {
         max_connections: Option<u64>,
         schedule: Vec<(u64, String)>,
     ) -> PyResult<Self> {
-        refuse_in_child()?;
         let command = |(at, word): (u64, String)| Ok((Duration::from_nanos(at), word.parse::<Command>()?));
         let schedule = schedule.into_iter().map(command).collect::<PyResult<_>>()?;
         let (up, down) = (lane(up)?, lane(down)?);

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use super::errors::FaninError;
 use super::faults::FaultKnobs;
-use super::fork::{Owned, refuse_in_child};
+use super::fork::Owned;
 use super::life::detached;
 use super::wait::{SLICE, wait};
 use crate::error::Result;
@@ -77,7 +77,6 @@ impl PyServer {
         knobs: ServerKnobs,
         faults: FaultKnobs,
     ) -> PyResult<Self> {
-        refuse_in_child()?;
         let mode: Mode = mode.parse()?;
         let shown = path.as_ref().map(|path| path.display().to_string());
         let plain = knobs.settings(mode, host, port, path)?;

@@ -67,8 +67,11 @@ impl Default for Backoff {
 }
 
 /// How TLS is done. The default trusts what the system trusts, and shows no certificate of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
+    /// Whether the other end has to show a certificate that is trusted and for its name. Without it the bytes are
+    /// encrypted for whoever answers.
+    pub verify: bool,
     /// A PEM file of the authorities to trust, instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// A PEM file with a certificate to show and its chain; needs [`key`](Self::key).
@@ -77,6 +80,12 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// The name that the other end's certificate has to be for, where that is not the target's host.
     pub server_name: Option<String>,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { verify: true, ca_file: None, certificate: None, key: None, server_name: None }
+    }
 }
 
 impl Config {
@@ -115,7 +124,8 @@ impl Config {
             let allowed = "what is to be sent again has to be known: it needs confirm=echo";
             return Err(Error::argument("reconnect", self.reconnect.name(), allowed));
         }
-        self.tls.validate()
+        self.tls.validate()?;
+        if matches!(self.target, Target::Tls { .. }) { Ok(()) } else { self.tls.validate_unused(&self.target) }
     }
 
     fn validate_sizes(&self) -> Result<()> {
@@ -160,7 +170,29 @@ impl Tls {
                 Err(Error::argument("certificate", certificate.display(), "it needs its private key beside it: key"))
             }
             (None, Some(key)) => Err(Error::argument("key", key.display(), "it needs its certificate beside it")),
-            _ => Ok(()),
+            _ => match &self.ca_file {
+                Some(file) if !self.verify => {
+                    Err(Error::argument("ca_file", file.display(), "nobody is to be trusted where verify is false"))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Refuses what would be ignored: who asks for TLS is not to be given bytes in the clear.
+    fn validate_unused(&self, target: &Target) -> Result<()> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let given = [
+            ("ca_file", path(&self.ca_file)),
+            ("certificate", path(&self.certificate)),
+            ("server_name", self.server_name.clone()),
+            ("verify", (!self.verify).then(|| "false".to_owned())),
+        ];
+        match given.into_iter().find_map(|(name, value)| Some((name, value?))) {
+            Some((name, value)) => {
+                Err(Error::argument(name, value, format!("allowed for tls://HOST:PORT only, and this is {target}")))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -195,6 +227,18 @@ mod tests {
         );
         assert!(refusal(|config| config.reconnect = Reconnect::AtLeastOnce).contains("needs confirm=echo"));
         assert!(refusal(|config| config.tls.certificate = Some("a.pem".into())).starts_with("certificate=a.pem: "));
+        assert!(
+            refusal(|config| config.tls.ca_file = Some("a.pem".into())).ends_with("and this is tcp://127.0.0.1:9000")
+        );
+        assert!(refusal(|config| config.tls.verify = false).starts_with("verify=false: allowed for tls://"));
+        assert!(
+            refusal(|config| {
+                config.target = "tls://localhost:9".parse().unwrap();
+                config.tls.ca_file = Some("a.pem".into());
+                config.tls.verify = false;
+            })
+            .starts_with("ca_file=a.pem: nobody is to be trusted")
+        );
         assert!(refusal(|config| config.target = Target::Unix("".into())).starts_with("target=unix://: "));
     }
 

@@ -19,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::config::Config;
 use super::drive::Connect;
+use super::planted;
 use super::target::Target;
 use super::tls::Secure;
 use crate::actor::Wire;
@@ -47,18 +48,22 @@ macro_rules! each {
 
 impl Wire for Line {
     fn poll_send(&self, cx: &mut Context<'_>, pieces: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        planted::here("send");
         each!(self, wire => wire.poll_send(cx, pieces))
     }
 
     fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        planted::here("receive");
         each!(self, wire => wire.poll_receive(cx, buffer))
     }
 
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        planted::here("flush");
         each!(self, wire => wire.poll_flush(cx))
     }
 
     fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        planted::here("finish");
         each!(self, wire => wire.poll_finish(cx))
     }
 
@@ -73,19 +78,27 @@ pub(super) struct Dial {
     config: Config,
     /// A socket that is connected already, for the first and only connection.
     given: Option<Socket>,
-    /// How TLS is done, once its files are read.
+    /// How TLS is done, where the target asks for it.
     secure: Option<Secure>,
 }
 
 impl Dial {
-    pub(super) const fn new(config: Config) -> Self {
-        Self { config, given: None, secure: None }
+    /// Reads what TLS needs, and connects to nothing.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] and [`Error::File`], which name the setting.
+    pub(super) fn new(config: Config) -> Result<Self> {
+        let secure = match &config.target {
+            Target::Tls { host, .. } => Some(Secure::new(&config.tls, host)?),
+            Target::Tcp { .. } | Target::Unix(_) => None,
+        };
+        Ok(Self { config, given: None, secure })
     }
 
     /// Takes a socket that is connected already.
     #[cfg(unix)]
-    pub(super) fn over(config: Config, socket: Socket) -> Self {
-        Self { given: Some(socket), ..Self::new(config) }
+    pub(super) const fn over(config: Config, socket: Socket) -> Self {
+        Self { config, given: Some(socket), secure: None }
     }
 
     async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream> {
@@ -154,12 +167,7 @@ impl Dial {
         Err(Error::argument("target", &self.config.target, allowed))
     }
 
-    async fn tls(&mut self, host: &str, port: u16) -> Result<Line> {
-        let secure = match self.secure.take() {
-            Some(secure) => secure,
-            None => Secure::new(&self.config.tls, host)?,
-        };
-        let secure = self.secure.insert(secure).clone();
+    async fn tls(&self, secure: &Secure, host: &str, port: u16) -> Result<Line> {
         let stream = self.tcp(host, port).await?;
         let source =
             |source| Error::Address { doing: "speak TLS with", address: self.config.target.to_string(), source };
@@ -176,7 +184,7 @@ impl Dial {
         socket.set_nonblocking(true)?;
         self.size_buffers(&SockRef::from(&socket))?;
         #[cfg(unix)]
-        if socket.domain()? == Domain::UNIX {
+        if domain(&socket)? == Domain::UNIX {
             return Ok(Line::Unix(UnixStream::from_std(OwnedFd::from(socket).into())?));
         }
         let stream = TcpStream::from_std(socket.into())?;
@@ -192,10 +200,15 @@ impl Connect for Dial {
         if let Some(socket) = self.given.take() {
             return self.over_given(socket);
         }
-        match self.config.target.clone() {
-            Target::Tcp { host, port } => self.tcp(&host, port).await.map(Line::Tcp),
-            Target::Unix(path) => self.unix(&path).await,
-            Target::Tls { host, port } => self.tls(&host, port).await,
+        planted::here("connect");
+        match (&self.config.target, &self.secure) {
+            (Target::Unix(path), _) => self.unix(path).await,
+            (Target::Tcp { host, port }, _) => self.tcp(host, *port).await.map(Line::Tcp),
+            (Target::Tls { host, port }, Some(secure)) => self.tls(secure, host, *port).await,
+            // Never in the clear: a sink over a given socket has no TLS, and does not connect either.
+            (Target::Tls { .. }, None) => {
+                Err(Error::argument("target", &self.config.target, "it was not made for TLS"))
+            }
         }
     }
 }
@@ -207,6 +220,12 @@ fn abstract_path(name: &[u8]) -> std::path::PathBuf {
     std::ffi::OsString::from_vec([b"\0", name].concat()).into()
 }
 
+/// A socket's family, by its own address: to be asked for it alone, by an option, is Linux's way.
+#[cfg(unix)]
+fn domain(socket: &Socket) -> io::Result<Domain> {
+    Ok(socket.local_addr()?.domain())
+}
+
 /// A socket that a caller has connected.
 ///
 /// # Errors
@@ -215,7 +234,7 @@ fn abstract_path(name: &[u8]) -> std::path::PathBuf {
 pub(super) fn check_socket(socket: OwnedFd) -> Result<Socket> {
     let socket = Socket::from(socket);
     let fail = |what: &str| Error::argument("socket", format!("{socket:?}"), what);
-    let domain = socket.domain().map_err(|_| fail("it is no socket"))?;
+    let domain = domain(&socket).map_err(|_| fail("it is no socket"))?;
     if ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain)
         || socket.r#type().ok() != Some(socket2::Type::STREAM)
     {

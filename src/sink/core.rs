@@ -11,6 +11,8 @@ use super::config::Config;
 use super::delivery::Delivery;
 use super::event::Event;
 use super::failure::Failure;
+use super::heap;
+use super::planted;
 use super::state::{Ending, Payload, Phase, Roused, State, Wakes};
 use super::window::Moves;
 use crate::error::{Error, SendError};
@@ -71,6 +73,17 @@ impl Core {
     }
 
     // --- the callers' side ---
+
+    /// Whether a message of this length may be one.
+    pub(super) fn fits(&self, length: usize) -> Result<(), SendError> {
+        if length > self.longest {
+            return Err(SendError::Frame);
+        }
+        if self.config.framing.frame_length(length) > self.config.capacity {
+            return Err(SendError::TooLarge);
+        }
+        Ok(())
+    }
 
     /// The length of a message's frame, if it may be one.
     #[inline]
@@ -207,6 +220,7 @@ impl Core {
     pub(super) fn turn(&self, turn: &mut Turn, waker: &Waker) -> Option<Duration> {
         let mut woken = Wakes::default();
         let mut state = self.lock();
+        planted::here("turn");
         remember(&mut state.actor, waker);
         state.settle(&mut turn.moves, &mut woken);
         state.note_done(&turn.done);
@@ -215,7 +229,7 @@ impl Core {
             state.lend(turn.wants, &mut turn.lent);
         }
         state.asleep = turn.may_sleep && turn.lent.is_empty();
-        turn.has_surplus = state.asleep && state.chain.has_surplus();
+        turn.has_surplus = state.asleep && (state.chain.has_surplus() || heap::is_much(state.swollen));
         if let Some(first) = turn.lent.first() {
             state.lent.get_or_insert(first.number(first.gone()));
         }
@@ -291,8 +305,12 @@ impl Core {
 
     /// Gives back memory that a burst has left.
     pub(super) fn trim(&self) {
-        let surplus = self.lock().chain.surplus();
+        let mut state = self.lock();
+        let surplus = state.chain.surplus();
+        let swollen = state.deflate();
+        drop(state);
         drop(surplus);
+        heap::give_back(swollen);
     }
 
     /// The last that the actor has done, before it ends in peace.

@@ -56,8 +56,10 @@ mod event;
 mod failure;
 mod gather;
 mod handles;
+mod heap;
 mod message;
 mod patience;
+mod planted;
 mod sending;
 mod session;
 mod state;
@@ -120,13 +122,14 @@ impl Drop for Handle {
 }
 
 impl Sink {
-    /// A sink that is not open yet: the settings are checked, no thread is started and nothing is connected.
+    /// A sink that is not open yet: the settings are checked, what TLS needs is read, no thread is started and nothing is
+    /// connected.
     ///
     /// # Errors
-    /// [`Error::Argument`] that names the setting.
+    /// [`Error::Argument`] that names the setting; [`Error::File`] where a file of TLS cannot be read.
     pub fn new(config: Config) -> Result<Self> {
         config.validate()?;
-        let dial = Dial::new(config.clone());
+        let dial = Dial::new(config.clone())?;
         Ok(Self::with(config, Some(dial)))
     }
 
@@ -198,6 +201,14 @@ impl Sink {
     #[inline]
     pub fn try_send(&self, message: &[u8]) -> Result<(), SendError> {
         self.core.try_send(message)
+    }
+
+    /// Whether a message of this length could be taken at all: to be asked before it is copied or made.
+    ///
+    /// # Errors
+    /// [`SendError::Frame`] and [`SendError::TooLarge`], as [`try_send`](Self::try_send).
+    pub fn fits(&self, length: usize) -> Result<(), SendError> {
+        self.core.fits(length)
     }
 
     /// [`try_send`](Self::try_send) for a message that may be kept by reference; small ones are copied.

@@ -174,8 +174,9 @@ impl<'a, W: Wire> Session<'a, W> {
     fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         match self.wire.poll_receive(cx, &mut self.life.buffer) {
             Poll::Pending => Ok(false),
-            Poll::Ready(Ok(0)) if self.farewell == Farewell::Told => Err(End::Closed),
-            Poll::Ready(Ok(0)) => Err(End::Lost(closed_by_peer())),
+            Poll::Ready(Ok(0)) => Err(self.ended_by_peer()),
+            // TLS without a farewell of its own; many a server leaves like that.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.ended_by_peer()),
             Poll::Ready(Ok(count)) => {
                 self.life.done.received_bytes += count as u64;
                 self.owed.end();
@@ -188,6 +189,10 @@ impl<'a, W: Wire> Session<'a, W> {
             Poll::Ready(Err(_)) if self.farewell == Farewell::Told && self.core.confirms() => Err(End::Closed),
             Poll::Ready(Err(error)) => Err(lost("read from the socket", error)),
         }
+    }
+
+    fn ended_by_peer(&self) -> End {
+        if self.farewell == Farewell::Told { End::Closed } else { End::Lost(closed_by_peer()) }
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {

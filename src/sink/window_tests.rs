@@ -8,6 +8,7 @@ use super::super::account::Account;
 use super::super::delivery::{Delivery, Tally};
 use super::*;
 use crate::message::Framing;
+use crate::properties::cases;
 use crate::queue::frames::Chain;
 use bytes::Bytes;
 
@@ -227,7 +228,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(cases())]
 
     #[test]
     fn the_window_is_what_the_model_is(

@@ -5,6 +5,7 @@
 mod tools;
 
 mod basics;
+mod connecting;
 mod echoes;
 mod losses;
 mod policies;

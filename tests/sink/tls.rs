@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use fanin::Error;
 use fanin::sink::{Config, Confirm, FailureKind, Sink};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -163,9 +164,44 @@ fn a_server_that_asks_is_shown_a_certificate() {
 #[test]
 fn files_that_are_none_are_named() {
     let authority = Authority::new("files");
+    let wrong = |config| Sink::new(config).unwrap_err();
     let empty = authority.file("empty.pem", "");
-    let message = refusal(config("localhost", 9, &empty));
-    assert!(message.contains("ca_file=") && message.contains("no certificate in PEM"), "{message}");
-    let message = refusal(config("localhost", 9, Path::new("/nowhere/ca.pem")));
-    assert!(message.contains("ca_file=/nowhere/ca.pem: it cannot be read"), "{message}");
+    let message = wrong(config("localhost", 9, &empty)).to_string();
+    assert!(message.starts_with("ca_file=") && message.contains("no certificate in PEM"), "{message}");
+    let missing = wrong(config("localhost", 9, Path::new("/nowhere/ca.pem")));
+    assert!(matches!(missing, Error::File { name: "ca_file", .. }), "{missing:?}");
+    assert!(missing.to_string().starts_with("ca_file=/nowhere/ca.pem: it cannot be read"), "{missing}");
+    let half = |key: PathBuf| {
+        with(config("localhost", 9, &authority.ca()), |config| {
+            config.tls.certificate = Some(authority.ca());
+            config.tls.key = Some(key);
+        })
+    };
+    let message = wrong(half(empty)).to_string();
+    assert!(message.starts_with("key=") && message.contains("no private key in PEM"), "{message}");
+    let (_, other) = authority.sign("localhost");
+    let message = wrong(half(authority.file("other.key", &other.serialize_pem()))).to_string();
+    assert!(message.starts_with("certificate=") && message.contains("keys may not be consistent"), "{message}");
+}
+
+#[test]
+fn who_asks_for_no_proof_gets_none() {
+    let (known, unknown) = (Authority::new("asked"), Authority::new("unasked"));
+    let (port, server) = unknown.serve("elsewhere.example", false);
+    let sink = opened(with(config("localhost", port, &known.ca()), |config| {
+        config.tls.ca_file = None;
+        config.tls.verify = false;
+    }));
+    sink.try_send(b"hello").unwrap();
+    assert_eq!(within(sink.close(LONG)).unwrap().acked.messages, 1);
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn settings_that_would_be_ignored_are_refused() {
+    let authority = Authority::new("ignored");
+    let clear =
+        with(config("localhost", 9, &authority.ca()), |config| config.target = "tcp://localhost:9".parse().unwrap());
+    let message = Sink::new(clear).unwrap_err().to_string();
+    assert!(message.starts_with("ca_file=") && message.contains("allowed for tls://HOST:PORT only"), "{message}");
 }

@@ -111,12 +111,15 @@ def compare(
 
     there = {*cells.logs, *cells.failed}
     others = [name for name in cells.strategies if name != over]
-    rows = [row(point, name) for point in cells.points for name in others if Key(point, name) in there]
+    lacking = [point for point in cells.points if Key(point, over) not in there]
+    points = [point for point in cells.points if Key(point, over) in there]
+    rows = [row(point, name) for point in points for name in others if Key(point, name) in there]
     alone = [] if others else [f"{over} is the only strategy: there is nothing to compare"]
     notes = (
         *alone,
         *_fresh(cells),
         *_failures(cells),
+        *([f"{cells.places(lacking)}: not compared, {over} did not run there"] if lacking else []),
         *_unpaired(rows, over),
         *_chance(rows, covered),
         *remarks(sweep, metric, grouped=True),

@@ -123,20 +123,22 @@ def explain(
     ways, wanted = _ways(cells, strategy, over, every)
     say = _Say(share, covered, known_noise(noise), seed)
     found: list[tuple[Point, Worths, list[Order]]] = []
-    notes = [] if len(ways) == wanted else [f"{wanted - len(ways)} of {wanted} orders left out: a strategy did not run"]
+    unknown: dict[str, list[Point]] = {}
     for point in cells.points:
         whole = [way for way in ways if all(Key(point, name) in cells.logs for name in _names(way, cells))]
         worths = _worths(cells, point, whole) if whole else {}
         if worths and worths[WHOLE]:
             found.append((point, worths, whole))
         else:
-            notes.append(f"{_where(cells, point)}: left out, a strategy did not deliver or shared no round")
+            unknown.setdefault(_why_not(cells, point, ways), []).append(point)
     rows = [cells.named(point) | say.row(cause, of) for point, worths, _ in found for cause, of in worths.items()]
     names = {step.cause: step.name for step in ways[0]}
     begin, *_, end = needed(ways[0])
     title = f"what makes {end} how many times as fast as {begin}; the parts multiply to the whole"
     conditions = [row for point, _, whole in found for row in _conditions(cells, point, whole, say)]
     table = Table.of(rows, title)
+    notes = [] if len(ways) == wanted else [f"{wanted - len(ways)} of {wanted} orders left out: a strategy did not run"]
+    notes += [f"{cells.places(points)}: left out, {why}" for why, points in unknown.items()]
     return Explanation(
         table.columns, table.rows, title,
         strategy=end, over=begin, metric=metric, level=covered,
@@ -258,8 +260,14 @@ def _interacts(cells: Cells, point: Point, steps: Sequence[Step], say: _Say) -> 
     return False
 
 
-def _where(cells: Cells, point: Point) -> str:
-    return ", ".join(f"{name}={value}" for name, value in cells.named(point).items())
+def _why_not(cells: Cells, point: Point, ways: Sequence[Order]) -> str:
+    """Why there is nothing to say at a point."""
+    keys = [Key(point, name) for name in dict.fromkeys(name for way in ways for name in _names(way, cells))]
+    failed = [key.strategy for key in keys if key in cells.failed]
+    absent = [key.strategy for key in keys if key not in cells.failed and not cells.logs.get(key)]
+    if failed:
+        return f"{', '.join(failed)} did not deliver"
+    return f"{', '.join(absent)} did not run" if absent else "no round has all of the strategies"
 
 
 def _brief(table: Table) -> tuple[list[str], list[list[object]]]:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Protocol
 
 from .. import cells
 from .._check import refuse
+from .._format import plural
 
-__all__ = ["Cells", "Key", "Point", "Rows", "Visit", "independent", "lower_is_better", "order"]
+__all__ = ["Cells", "Key", "Point", "Rows", "Visit", "common", "independent", "lower_is_better", "order"]
 
 Point = tuple[Any, ...]
 Visit = tuple[Hashable, ...]
@@ -106,8 +107,43 @@ class Cells:
         >>> Cells("x", ("producers",), {}, {}, (), ((8,),), ("producers",)).label(Key((8,), "swap/batch"))
         'swap/batch at producers=8'
         """
-        where = ", ".join(f"{name}={value}" for name, value in self.named(key.point).items())
+        where = self.where(key.point)
         return f"{key.strategy} at {where}" if where else key.strategy
+
+    def where(self, point: Point) -> str:
+        """A point in words; none where nothing varies."""
+        return ", ".join(f"{name}={value}" for name, value in self.named(point).items())
+
+    def places(self, points: Sequence[Point]) -> str:
+        """Some points in words: the one; or how many, with what they and only they have in common.
+
+        >>> found = Cells(
+        ...     "x", ("producers", "capacity"), {}, {}, (), ((1, None), (1, 64), (2, 64)), ("producers", "capacity")
+        ... )
+        >>> found.places([(1, 64), (2, 64)]), found.places([(1, 64)]), found.places([(1, None), (2, 64)])
+        ('2 points with capacity=64', 'producers=1, capacity=64', '2 points of 3')
+        """
+        if len(points) == 1:
+            return self.where(points[0]) or "the only point"
+        same = common([self.named(point) for point in points])
+        others = [self.named(point) for point in self.points if point not in set(points)]
+        own = {name: value for name, value in same.items() if all(other[name] != value for other in others)}
+        what = ", ".join(f"{name}={value}" for name, value in own.items())
+        return (
+            f"{plural(len(points), 'point')} with {what}"
+            if what and others
+            else f"{len(points)} points of {len(self.points)}"
+        )
+
+
+def common(mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of these say alike.
+
+    >>> common([{"producers": 1, "capacity": 64}, {"producers": 2, "capacity": 64}])
+    {'capacity': 64}
+    """
+    first, *rest = mappings
+    return {name: value for name, value in first.items() if all(other[name] == value for other in rest)}
 
 
 def independent(by_visit: Mapping[Visit, float]) -> list[float]:

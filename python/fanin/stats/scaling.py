@@ -20,7 +20,7 @@ from ..table import Table
 from . import host
 from .compare import LEVEL, checked
 from .intervals import mean, outermost
-from .pairs import Cells, Point, Rows, Visit, lower_is_better
+from .pairs import Cells, Point, Rows, Visit, independent, lower_is_better
 
 __all__ = ["Law", "Scaling", "fit", "scaling"]
 
@@ -146,14 +146,17 @@ def _row(cells: Cells, rest: Point, strategy: str, cores: int, level: float, see
 def _fitted(rounds: Rounds, level: float, seed: int) -> dict[str, Any]:
     """The law through the means, and its interval from whole rounds drawn again: what slows a round slows its counts.
 
-    The quantiles are moved out as those of a mean are, for few rounds spread less than they should.
+    Where fresh processes take turns, whole processes are drawn. The quantiles are moved out as those of a mean are, for
+    few rounds spread less than they should.
     """
-    counts, visits, random = list(rounds), _shared(rounds), Random(seed)
-    means = {count: mean([logs[visit] for visit in visits]) for count, logs in rounds.items()}
+    counts, shared, random = list(rounds), _shared(rounds), Random(seed)
+    logs = [independent({visit: found[visit] for visit in shared}) for found in rounds.values()]
+    means = dict(zip(counts, map(mean, logs), strict=True))
     law = fit(counts, [exp(value) for value in means.values()])
-    draws = [random.choices(visits, k=len(visits)) for _ in range(RESAMPLES)]
-    again = [fit(counts, [exp(mean([logs[v] for v in drawn])) for logs in rounds.values()]) for drawn in draws]
-    outer = outermost(level, len(visits))
+    size = len(logs[0])
+    draws = [random.choices(range(size), k=size) for _ in range(RESAMPLES)]
+    again = [fit(counts, [exp(mean([found[v] for v in drawn])) for found in logs]) for drawn in draws]
+    outer = outermost(level, size)
     found: dict[str, Any] = {}
     for key in KEYS:
         ordered = sorted(getattr(other, key) for other in again)
@@ -170,8 +173,12 @@ def _refusal(rounds: Rounds, cores: int) -> str | None:
         return f"{few}: the law needs {FEWEST_COUNTS} counts of producers that run at the same time"
     if len(rounds) < FEWEST_COUNTS:
         return f"{_format.plural(len(rounds), 'count')} of producers within {cores} cores; {FEWEST_COUNTS} are needed"
-    if len(_shared(rounds)) < FEWEST_ROUNDS:
-        return f"{_format.plural(len(_shared(rounds)), 'round')} with every count; {FEWEST_ROUNDS} are needed"
+    shared = _shared(rounds)
+    size = len(independent(dict.fromkeys(shared, 0.0)))
+    if size < FEWEST_ROUNDS:
+        fresh = shared and shared[0][0] is not None
+        what = f"{size} fresh processes" if fresh else _format.plural(size, "round")
+        return f"{what} with every count; {FEWEST_ROUNDS} are needed"
     return None
 
 

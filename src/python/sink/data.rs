@@ -13,6 +13,10 @@ use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use super::outcome::refusal;
+use crate::error::SendError;
+use crate::sink::Sink;
+
 /// Lends the bytes of `data` to `take`.
 #[inline]
 pub(super) fn lend<T>(data: &Bound<'_, PyAny>, take: impl FnOnce(&[u8]) -> PyResult<T>) -> PyResult<T> {
@@ -36,9 +40,27 @@ pub(super) enum Message {
     Copied(Box<[u8]>),
 }
 
+/// What could never be taken, by its length, and was not copied.
+pub(super) struct Unfit {
+    length: usize,
+    error: SendError,
+}
+
 impl Message {
+    /// One message for `sink`.
     #[inline]
-    pub(super) fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(super) fn of(sink: &Sink, data: &Bound<'_, PyAny>) -> PyResult<Result<Self, Unfit>> {
+        match data.cast::<PyBytes>() {
+            Ok(bytes) => Ok(Ok(Self::Bytes(bytes.clone().unbind()))),
+            Err(_) => lend_buffer(data, |bytes| {
+                let unfit = |error| Unfit { length: bytes.len(), error };
+                Ok(sink.fits(bytes.len()).map_err(unfit).map(|()| Self::Copied(bytes.into())))
+            }),
+        }
+    }
+
+    /// A buffer that holds many, and may be longer than any of them.
+    pub(super) fn many(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         match data.cast::<PyBytes>() {
             Ok(bytes) => Ok(Self::Bytes(bytes.clone().unbind())),
             Err(_) => lend_buffer(data, |bytes| Ok(Self::Copied(bytes.into()))),
@@ -54,13 +76,21 @@ impl Message {
     }
 }
 
+impl Unfit {
+    /// As the exception that a send raises.
+    #[cold]
+    pub(super) fn refusal(&self, py: Python<'_>, sink: &Sink) -> PyErr {
+        refusal(py, sink, self.length, self.error)
+    }
+}
+
 /// Lends what a bytearray, a memoryview, an array or anything else with a buffer holds.
 #[cold]
 fn lend_buffer<T>(data: &Bound<'_, PyAny>, take: impl FnOnce(&[u8]) -> PyResult<T>) -> PyResult<T> {
-    let buffer = PyUntypedBuffer::get(data).map_err(|_| refuse(data))?;
+    let buffer = PyUntypedBuffer::get(data).map_err(|error| refuse(data, error))?;
     if !buffer.is_c_contiguous() {
-        let kind = data.get_type();
-        return Err(PyBufferError::new_err(format!("data: this {kind} has gaps; bytes(data) closes them")));
+        let kind = kind(data);
+        return Err(PyBufferError::new_err(format!("data: this {kind} is not contiguous; bytes(data) is")));
     }
     let length = buffer.len_bytes();
     if length == 0 {
@@ -72,10 +102,19 @@ fn lend_buffer<T>(data: &Bound<'_, PyAny>, take: impl FnOnce(&[u8]) -> PyResult<
     take(bytes)
 }
 
-/// Why it is no message, and what would be.
+/// Why it is no message, and what would be. One that has a buffer and does not give it says why by itself.
 #[cold]
-fn refuse(data: &Bound<'_, PyAny>) -> PyErr {
-    let kind = data.get_type().qualname().map_or_else(|_| "this".to_owned(), |name| name.to_string());
+fn refuse(data: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyTypeError>(data.py()) {
+        return error;
+    }
     let hint = if data.is_instance_of::<PyString>() { "; encode it: data.encode()" } else { "" };
+    let kind = kind(data);
     PyTypeError::new_err(format!("data: allowed are bytes, bytearray, and contiguous buffers, not {kind}{hint}"))
+}
+
+/// The name of its type.
+#[cold]
+pub(super) fn kind(data: &Bound<'_, PyAny>) -> String {
+    data.get_type().qualname().map_or_else(|_| "this".to_owned(), |name| name.to_string())
 }

@@ -6,10 +6,12 @@
 //! `unsafe`: to read a list where it lies.
 #![allow(unsafe_code)]
 
-use pyo3::buffer::PyBuffer;
+use pyo3::buffer::{Element, PyBuffer};
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView};
 
-use super::data::Message;
+use super::data::{Message, kind};
 use super::listed::Listed;
 use super::outcome::refusal;
 use crate::error::{Error, SendError};
@@ -44,10 +46,16 @@ impl<'a> Many<'a> {
         {
             return Ok(self.taken);
         }
-        let mut held = Vec::with_capacity(MOST.min(messages.len().unwrap_or(MOST)));
+        if is_one_buffer(messages) {
+            let kind = kind(messages);
+            let allowed = format!("messages: allowed is an iterable of them; all in one {kind} need offsets");
+            return Err(PyTypeError::new_err(allowed));
+        }
+        // Whatever is not a list may run its own code to say how long it is.
+        let mut held = Vec::with_capacity(messages.cast::<PyList>().map_or(MOST, |list| list.len().min(MOST)));
         let mut bytes = 0;
         for data in messages.try_iter()?.skip(self.taken) {
-            match data.and_then(|data| Message::of(&data)) {
+            match data.and_then(|data| self.message(&data)) {
                 Ok(message) => {
                     bytes += message.bytes(py).len();
                     held.push(message);
@@ -85,7 +93,7 @@ impl<'a> Many<'a> {
     /// Sends the parts of one buffer that lie between neighbouring offsets.
     pub(super) fn send_parts(mut self, data: &Bound<'_, PyAny>, offsets: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = data.py();
-        let whole = Message::of(data)?;
+        let whole = Message::many(data)?;
         let bytes = whole.bytes(py);
         let offsets = numbers(offsets)?;
         check(&offsets, bytes.len())?;
@@ -94,6 +102,10 @@ impl<'a> Many<'a> {
             self.send_all(py, &parts)?;
         }
         Ok(self.taken)
+    }
+
+    fn message(&self, data: &Bound<'_, PyAny>) -> PyResult<Message> {
+        Message::of(self.sink, data)?.map_err(|unfit| unfit.refusal(data.py(), self.sink))
     }
 
     fn send_held(&mut self, py: Python<'_>, held: &[Message]) -> PyResult<()> {
@@ -151,18 +163,53 @@ pub(super) fn wait(py: Python<'_>, sink: &Sink, message: &[u8], deadline: Option
     }
 }
 
+/// Whether iterating it would give numbers instead of messages.
+fn is_one_buffer(messages: &Bound<'_, PyAny>) -> bool {
+    messages.is_instance_of::<PyBytes>()
+        || messages.is_instance_of::<PyByteArray>()
+        || messages.is_instance_of::<PyMemoryView>()
+}
+
 /// Whole numbers from a buffer of them, or from anything that lists them.
 fn numbers(offsets: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-    let py = offsets.py();
-    let wrong = |value: String| Error::argument("offsets", value, "allowed are whole numbers from 0");
-    let list: Vec<i64> = if let Ok(buffer) = PyBuffer::<i64>::get(offsets) {
-        buffer.to_vec(py)?
-    } else if let Ok(buffer) = PyBuffer::<i32>::get(offsets) {
-        buffer.to_vec(py)?.into_iter().map(i64::from).collect()
+    let list: Vec<i64> = if let Some(list) = plain::<i64>(offsets)? {
+        list
+    } else if let Some(list) = plain::<i32>(offsets)? {
+        list.into_iter().map(i64::from).collect()
     } else {
-        offsets.try_iter()?.map(|one| one?.extract()).collect::<PyResult<_>>()?
+        listed(offsets)?
     };
-    list.into_iter().map(|one| usize::try_from(one).map_err(|_| wrong(one.to_string()).into())).collect()
+    list.into_iter().map(|one| usize::try_from(one).map_err(|_| no_offset(one).into())).collect()
+}
+
+/// From a line of them in the machine's own order of bytes.
+fn plain<T: Element>(offsets: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
+    match PyBuffer::<T>::get(offsets) {
+        Ok(buffer) if buffer.dimensions() == 1 && !matches!(buffer.format().to_bytes(), [b'>' | b'!', ..]) => {
+            buffer.to_vec(offsets.py()).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn listed(offsets: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
+    let Ok(each) = offsets.try_iter() else { return Err(no_offsets(offsets)) };
+    each.map(|one| {
+        let one = one?;
+        one.extract().map_err(|error: PyErr| {
+            if error.is_instance_of::<PyOverflowError>(one.py()) { no_offset(&one).into() } else { no_offsets(&one) }
+        })
+    })
+    .collect()
+}
+
+fn no_offset(value: impl ToString) -> Error {
+    Error::argument("offsets", value, "allowed are whole numbers from 0")
+}
+
+fn no_offsets(value: &Bound<'_, PyAny>) -> PyErr {
+    let kind = kind(value);
+    PyTypeError::new_err(format!("offsets: allowed are whole numbers in a list or a buffer, not {kind}"))
 }
 
 fn check(offsets: &[usize], length: usize) -> PyResult<()> {

@@ -82,7 +82,7 @@ impl PySink {
     ///     ...     sink.flush()
     ///     <Delivery: 1 message accepted (15 bytes): 1 written>
     #[pyo3(signature = (data, /, timeout=None))]
-    fn send(&self, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+    fn send(&self, data: &Bound<'_, PyAny>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let (sink, timeout) = (self.core()?, checked(timeout)?);
         let (length, outcome) = data::lend(data, |bytes| Ok((bytes.len(), sink.try_send(bytes))))?;
         match outcome {
@@ -101,9 +101,11 @@ impl PySink {
     ///     >>> import fanin
     ///     >>> with fanin.Server() as server, fanin.Sink(server.url, capacity=64) as sink:
     ///     ...     sink.try_send(bytes(64))
-    ///     ...     sink.try_send(bytes(65))
-    ///     Traceback (most recent call last):
-    ///     fanin.errors.MessageError: len(data)=65: allowed is what fits, framed, into the capacity of 64 bytes
+    ///     ...     try:
+    ///     ...         sink.try_send(bytes(65))
+    ///     ...     except fanin.MessageError as error:
+    ///     ...         print(error)
+    ///     len(data)=65: allowed is what fits, framed, into the capacity of 64 bytes
     #[pyo3(signature = (data, /))]
     fn try_send(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let sink = self.core()?;
@@ -136,7 +138,7 @@ impl PySink {
         &self,
         messages: &Bound<'_, PyAny>,
         offsets: Option<&Bound<'_, PyAny>>,
-        timeout: Option<f64>,
+        timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         let many = many::Many::new(self.core()?, deadline(checked(timeout)?));
         match offsets {
@@ -307,17 +309,20 @@ fn owned(descriptor: i32) -> OwnedFd {
 
 /// A timeout that is one.
 #[inline]
-fn checked(timeout: Option<f64>) -> PyResult<Option<f64>> {
-    match timeout {
-        Some(seconds) if seconds.is_nan() || seconds < 0.0 => {
-            Err(Error::argument("timeout", seconds, "allowed are seconds from 0, or None").into())
-        }
-        timeout => Ok(timeout),
-    }
+fn checked(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
+    timeout.map(check).transpose()
+}
+
+/// As all other timeouts are checked.
+#[cold]
+fn check(timeout: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let checks = timeout.py().import("fanin._check")?;
+    checks.call_method1("timeout", ("timeout", timeout))?.extract()
 }
 
 #[cold]
 fn wait(sink: &Sink, data: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
-    let message = data::Message::of(data)?;
-    many::wait(data.py(), sink, message.bytes(data.py()), deadline(timeout))
+    let py = data.py();
+    let message = data::Message::of(sink, data)?.map_err(|unfit| unfit.refusal(py, sink))?;
+    many::wait(py, sink, message.bytes(py), deadline(timeout))
 }

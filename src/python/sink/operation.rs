@@ -44,7 +44,10 @@ impl Waited {
         match (outcome, self) {
             (Ok(None), _) => Ok(PyBool::new(py, true).to_owned().into_any().unbind()),
             (Ok(Some(account)), _) => Ok(outcome::delivery(py, &account)?.unbind()),
-            (Err(failure), Self::Opening(_)) => Err(outcome::unopened(py, sink, &failure)),
+            // Later it is one that was lost.
+            (Err(failure), Self::Opening(_)) if sink.stats().connections == 0 => {
+                Err(outcome::unopened(py, sink, &failure))
+            }
             (Err(failure), _) => Err(outcome::failed(py, sink, &failure)),
         }
     }

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::error::{Error, SendError};
-use crate::python::errors::{AddressError, Closed, Disconnected, FaninError, Full, MessageError, TimedOut};
+use crate::python::errors::{AddressError, Closed, Disconnected, FaninError, Full, MessageError, PlanError, TimedOut};
 use crate::sink::{Delivery, Failure, FailureKind, Sink};
 
 /// The account.
@@ -99,6 +99,7 @@ pub(super) fn failed(py: Python<'_>, sink: &Sink, failure: &Failure) -> PyErr {
 /// Why no connection could be made.
 pub(super) fn unopened(py: Python<'_>, sink: &Sink, failure: &Failure) -> PyErr {
     match (failure.kind, failure.cause.as_deref()) {
+        (_, Some(cause @ Error::Argument { .. })) => PlanError::new_err(cause.to_string()),
         (FailureKind::Disconnected, Some(cause)) => {
             let message = cause.to_string();
             match number(failure) {

@@ -17,7 +17,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::PySink;
 use super::bell::PyBell;
-use super::data::Message;
+use super::data::{Message, Unfit};
 use super::outcome::refusal;
 use crate::error::SendError;
 use crate::python::fork::Owned;
@@ -33,6 +33,8 @@ pub(in crate::python) struct PySending {
 
 enum Stage {
     Fresh(Message),
+    /// It is told why when it is awaited.
+    Unfit(Unfit),
     Waiting(Place),
     Over,
 }
@@ -112,7 +114,11 @@ impl PySending {
 
 impl PySending {
     pub(super) fn new(sink: Py<PySink>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self { sink, stage: Mutex::new(Stage::Fresh(Message::of(data)?)) })
+        let stage = match Message::of(sink.get().core()?, data)? {
+            Ok(message) => Stage::Fresh(message),
+            Err(unfit) => Stage::Unfit(unfit),
+        };
+        Ok(Self { sink, stage: Mutex::new(stage) })
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -128,6 +134,7 @@ impl PySending {
     fn step(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         match self.take() {
             Stage::Fresh(message) => self.begin(py, &message),
+            Stage::Unfit(unfit) => Err(unfit.refusal(py, self.sink.get().core()?)),
             Stage::Waiting(place) => self.resume(py, place),
             Stage::Over => Err(PyRuntimeError::new_err("cannot reuse already awaited send_async()")),
         }
@@ -218,7 +225,7 @@ impl Drop for PySending {
         let stage = std::mem::replace(&mut *self.stage(), Stage::Over);
         match stage {
             Stage::Over => {}
-            Stage::Fresh(_) => Python::attach(|py| beside(py, warn)),
+            Stage::Fresh(_) | Stage::Unfit(_) => Python::attach(|py| beside(py, warn)),
             Stage::Waiting(mut place) => Python::attach(|py| {
                 // A loop that is gone as well has no line to leave.
                 beside(py, |py| drop(place.leave(py)));

@@ -32,6 +32,7 @@ pub(super) struct Settings {
     ca_file: Option<PathBuf>,
     client_cert: Option<(PathBuf, PathBuf)>,
     server_name: Option<String>,
+    verify: bool,
     close_timeout: f64,
 }
 
@@ -71,7 +72,8 @@ impl Settings {
 
     fn tls(&self) -> Tls {
         let (certificate, key) = self.client_cert.clone().unzip();
-        Tls { ca_file: self.ca_file.clone(), certificate, key, server_name: self.server_name.clone() }
+        let (ca_file, server_name) = (self.ca_file.clone(), self.server_name.clone());
+        Tls { verify: self.verify, ca_file, certificate, key, server_name }
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Lane {
     taken_bytes: AtomicU64,
     /// Up to where the producer has taken room, in units of the capacity; guarded by the desk's lock, so Relaxed.
     billed: AtomicU64,
+    /// Up to which message its producer passes a full fence by itself: the one after each ring. Written by whom has made the
+    /// lane active, under the desk's lock, from where the consumer takes the lane up: so Relaxed.
+    promised: AtomicU64,
     /// The reader's end, while the lane is parked.
     reader: Mutex<Option<Reader>>,
 }
@@ -33,6 +36,7 @@ impl Lane {
             taken_messages: AtomicU64::new(0),
             taken_bytes: AtomicU64::new(0),
             billed: AtomicU64::new(0),
+            promised: AtomicU64::new(0),
             reader: Mutex::new(Some(reader)),
         }
     }
@@ -56,6 +60,16 @@ impl Lane {
     pub(super) fn unpark(&self) -> bool {
         // AcqRel: the two swaps of the two sides are ordered; what else they hand over goes through the desk's lock.
         self.parked.0.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes up to which message the producer passes a full fence. Call it with the desk locked.
+    pub(super) fn promise(&self, messages: usize) {
+        self.promised.store(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Up to which message that is.
+    pub(super) fn promised(&self) -> usize {
+        load(&self.promised)
     }
 
     pub(super) fn leave_reader(&self, reader: Reader) {

@@ -22,8 +22,8 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// The most digits of a length before a message of syslog.
-    const DIGITS: usize = 10;
+    /// The most digits of a length before a message of syslog: those of the largest number there is.
+    const DIGITS: usize = 20;
 
     /// The most bytes that come before or after a message of so many.
     const fn around(self) -> usize {
@@ -88,15 +88,17 @@ fn length(bytes: &[u8], most: usize) -> Result<Option<Found>, Malformed> {
     Ok((rest.len() >= size).then_some(found))
 }
 
+/// A length that is too large is refused at its first digit too many, before its end has come.
 fn counted(bytes: &[u8], most: usize) -> Result<Option<Found>, Malformed> {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if digits > Framing::DIGITS {
+    let number = |size: usize, digit: &u8| size.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
+    let size = bytes[..digits].iter().fold(0, number);
+    if digits > Framing::DIGITS || size > most {
         return Err(Malformed);
     }
     match bytes.get(digits) {
         None => Ok(None),
         Some(b' ') if digits > 0 => {
-            let size = bytes[..digits].iter().fold(0_usize, |size, digit| size * 10 + usize::from(digit - b'0'));
             let start = digits + 1;
             let found = within(Found::at(start, start.saturating_add(size), 0), most)?;
             Ok((bytes.len() >= found.end).then_some(found))

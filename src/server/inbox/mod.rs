@@ -27,6 +27,20 @@ pub struct Recording {
     pub most: usize,
 }
 
+impl Recording {
+    /// The messages of one stream that comes in these pieces, as a server cuts it, and what comes after the last of them;
+    /// nothing for that when it can become no message.
+    pub fn split<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Messages, Option<Vec<u8>>) {
+        let (mut splitter, mut kept) = (Splitter::new(self.framing, self.max_frame), Kept::default());
+        for piece in pieces {
+            if splitter.push(piece, |message| kept.take(0, message, self.most)).is_err() {
+                return (kept.messages, None);
+            }
+        }
+        (kept.messages, Some(splitter.rest().to_vec()))
+    }
+}
+
 /// What a kept message costs beyond its bytes.
 const BOOKKEEPING: usize = size_of::<Entry>();
 

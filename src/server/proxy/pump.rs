@@ -19,8 +19,14 @@ use crate::server::throttle::Throttle;
 /// The most that one read takes.
 const PIECE: usize = 64 << 10;
 
-/// The most bytes on their way.
+/// What it takes until a sender has filled it once: a line that is idle holds little.
+const FIRST_PIECE: usize = 1 << 10;
+
+/// The most bytes on their way, with what keeping them takes: a client that sends them one at a time has no more.
 const WINDOW: usize = 1 << 20;
+
+/// What a piece on its way takes beyond its bytes: its place in the line, and what an allocation costs.
+const BOOKKEEPING: usize = size_of::<(Instant, Vec<u8>)>() + 16;
 
 /// How a connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +85,7 @@ impl<'a> Pump<'a> {
             on_the_way: 0,
             bytes: 0,
             ended: false,
-            piece: vec![0; PIECE],
+            piece: vec![0; FIRST_PIECE],
         }
     }
 
@@ -128,7 +134,7 @@ impl<'a> Pump<'a> {
 
     /// How many bytes may be read now, or how long until some may.
     fn allowance(&mut self) -> Result<usize, Duration> {
-        let most = self.script.reach(self.bytes, PIECE);
+        let most = self.script.reach(self.bytes, self.piece.len());
         let Some(throttle) = &mut self.throttle else { return Ok(most) };
         match throttle.allowed(most, Instant::now()) {
             0 => Err(throttle.wait()),
@@ -154,11 +160,14 @@ impl<'a> Pump<'a> {
             let bytes = Spoiler::spoil(&mut self.spoiler, &self.piece[..length]);
             let is_spoilt = matches!(bytes, Cow::Owned(_));
             let bytes = bytes.into_owned();
-            self.on_the_way += bytes.len();
+            self.on_the_way += bytes.len() + BOOKKEEPING;
             self.line.push_back((Instant::now() + self.delay, bytes));
             if is_spoilt {
                 self.note(What::Spoilt);
             }
+        }
+        if length == FIRST_PIECE && self.piece.len() == FIRST_PIECE {
+            self.piece = vec![0; PIECE];
         }
         Ok(false)
     }
@@ -167,7 +176,7 @@ impl<'a> Pump<'a> {
     async fn pass(&mut self) -> Result<(), End> {
         self.watch.passable().await;
         let Some((_, piece)) = self.line.pop_front() else { return Ok(()) };
-        self.on_the_way -= piece.len();
+        self.on_the_way -= piece.len() + BOOKKEEPING;
         let mut left = &piece[..];
         while !left.is_empty() {
             match self.to.try_write(left) {

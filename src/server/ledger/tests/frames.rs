@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{Order, fair};
 use crate::message::{Contents, Frames, HEADER, Proof};
+use crate::properties::cases;
 use crate::server::ledger::{Ledger, Verdict};
 
 const MESSAGES: u64 = 40;
@@ -125,6 +126,8 @@ fn dropped_messages_are_gaps() {
 }
 
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn no_bytes_bring_the_ledger_down(stream in prop::collection::vec(any::<u8>(), 0..400), cut in 0_usize..300) {
         let frames = mixed();

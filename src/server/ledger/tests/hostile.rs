@@ -6,12 +6,8 @@ use proptest::prelude::*;
 
 use super::{bytes, fair, judge};
 use crate::message::Layout;
+use crate::properties::cases;
 use crate::server::ledger::Ledger;
-
-/// Ten thousand streams, or what `make prove` asks for.
-fn cases() -> ProptestConfig {
-    ProptestConfig::with_cases(if std::env::var_os("FANIN_PROVE").is_some() { 200_000 } else { 10_000 })
-}
 
 /// A good stream of a few messages, of which pieces are overwritten, doubled or left out.
 fn wounded(layout: Layout, messages: u64, wounds: &[(u8, usize, usize, u8)]) -> Vec<u8> {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{Order, bytes, fair, judge_whole};
 use crate::message::{Layout, Stamp};
+use crate::properties::cases;
 
 const MESSAGES: u64 = 40;
 
@@ -66,7 +67,7 @@ fn apply(order: &mut Order, fault: &Fault) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(cases())]
 
     #[test]
     fn the_counts_are_the_oracles(

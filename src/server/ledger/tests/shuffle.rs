@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::judge_whole;
 use crate::message::{COUNTER, Layout};
+use crate::properties::cases;
 
 /// Whether `producers` that send `messages` each can have sent `stream`: follows every choice of who sent which value.
 fn is_possible(producers: usize, messages: u64, stream: &[u8]) -> bool {
@@ -65,7 +66,7 @@ fn change(stream: &mut Vec<u8>, kind: u8, at: usize, other: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(cases())]
 
     #[test]
     fn what_is_proved_is_what_is_possible(

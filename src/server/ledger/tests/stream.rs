@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{bytes, fair, judge, judge_whole};
 use crate::message::Layout;
+use crate::properties::cases;
 use crate::server::ledger::{CHECKED, Ledger, RECORDED};
 
 /// A stream with a fault or two in it.
@@ -36,6 +37,8 @@ fn every_place_to_cut_gives_the_same_verdict() {
 }
 
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn any_pieces_give_the_same_verdict(size in 1_usize..130, lengths in prop::collection::vec(1_usize..300, 1..20)) {
         let layout = Layout::new(size, 2).unwrap();

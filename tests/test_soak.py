@@ -1,0 +1,30 @@
+"""Memory, descriptors and threads stay where they were while everything comes and goes: ten seconds of `soaking.py`
+here, ten minutes at 120 MiB/s by `make prove`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soaking
+
+SOAKING = Path(__file__).with_name("soaking.py")
+PROVE = os.environ.get("FANIN_PROVE") == "1"
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell")
+@pytest.mark.timeout(1200)
+def test_nothing_is_left_over() -> None:
+    command = [sys.executable, str(SOAKING), *(["600", "120"] if PROVE else ["8", "20"])]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1100)
+    print(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not PROVE or int(done.stdout.split(" MiB/s")[0].split()[-1]) >= 100
+
+
+def test_a_leak_is_seen() -> None:
+    looks = [soaking.Look(second, 10_000_000 + second * 1000, 3, 1) for second in range(600)]
+    assert soaking.growth(looks) == pytest.approx(0.058, abs=0.002)
+    looks = [one._replace(resident=10_000_000 + (one.at % 7 == 0) * 5_000_000) for one in looks]
+    assert soaking.growth(looks) == 0, "peaks that come and go are no leak"
