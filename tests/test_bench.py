@@ -93,6 +93,10 @@ def test_targets_print_and_tell_what_was_missed(
     assert "missed" in said
     assert cli.main(["bench", "--targets", "--rounds", "1", "--json"]) == 0
     assert [row["met"] for row in json.loads(capsys.readouterr().out)["targets"]] == [True, False]
+    assert cli.main(["bench", "--targets", "--rounds", "1", "--only", "2 x 64"]) == 0
+    assert "of 2 targets met" in capsys.readouterr().out
+    assert cli.main(["bench", "--targets", "--only", "3 x 64"]) == 2
+    assert "only='3 x 64'" in capsys.readouterr().err
 
 
 def short(**load: Any) -> fanin.Recommendation:

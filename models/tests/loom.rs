@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fanin_models::queue::Shape;
 use fanin_models::queue::atomic_swap::Stack;
-use fanin_models::queue::lanes::Lanes;
+use fanin_models::queue::lanes::{Lanes, PromisedLanes};
 use fanin_models::queue::locked::Locked;
 use fanin_models::queue::ring::Ring;
 use fanin_models::queue::sharded::Sharded;
@@ -18,6 +19,9 @@ use fanin_models::scenarios::{
     close_first, displace_beside_a_drain, memory_is_used_anew, one_producer, parts, producers_in_turn, receiver_dies,
     room_for, stalls_in_its_write, two_producers, two_that_meet,
 };
+
+/// Every message has one byte.
+const OF_ONE: Shape = Shape { size: Some(1), capacity: None };
 
 /// The stack for messages of any size.
 type AtomicSwap = Stack<Box<[u8]>>;
@@ -49,6 +53,10 @@ models! {
     lanes_grow_while_they_are_read: one_producer::<Lanes>(UNBOUNDED, &[b"ab", b"cd", b"ef"]);
     /// Larger than any segment that is shared.
     lanes_carry_a_message_of_its_own_segment: one_producer::<Lanes>(UNBOUNDED, &[b"a", &[7; 9]]);
+    /// No fence but those that were promised.
+    lanes_promise_a_fence: one_producer::<PromisedLanes>(UNBOUNDED, &[b"a", b"b"]);
+    lanes_promise_a_fence_and_break_no_promise: one_producer::<PromisedLanes>(OF_ONE, &[b"a", b"b", b"c"]);
+    lanes_promise_in_two: two_producers::<PromisedLanes>(UNBOUNDED);
     lanes_of_two_producers: two_producers::<Lanes>(UNBOUNDED);
     lanes_that_wait_for_room: one_producer::<Lanes>(room_for(1), &[b"a", b"b"]);
     lanes_that_wait_in_turn: two_producers::<Lanes>(room_for(1));

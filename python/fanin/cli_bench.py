@@ -33,7 +33,7 @@ def _bench(options: Namespace) -> int:
 def _targets(options: Namespace) -> int:
     from .targets import ROUNDS, targets
 
-    found = targets(rounds=options.rounds or ROUNDS, seed=options.seed, progress=options.progress)
+    found = targets(only=options.only, rounds=options.rounds or ROUNDS, seed=options.seed, progress=options.progress)
     _print(options, found)
     return OK if found.delivered else NOT_DELIVERED
 
@@ -70,6 +70,7 @@ def _bench_arguments(parser: ArgumentParser) -> None:
     add("--producers", type=int, default=4, metavar="N", help="how many threads send; default: 4")
     add("--payload", metavar="BYTES", help="the sizes, such as 64,256; default: 1,64,256,4096")
     add("--targets", action="store_true", help="measure what lanes is held to, and say what it comes to")
+    add("--only", metavar="LOAD", help="of the targets, those whose load has this in its name, such as '4 x 64 B'")
     add("--rounds", type=int, metavar="N", help="how often each is visited; default: 5, for the targets 15")
     _paced(parser)
 

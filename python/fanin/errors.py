@@ -70,9 +70,11 @@ class FaninError(Exception):
 
     # A note is shown under the message by whatever prints a traceback. It is made when somebody looks: an exception is
     # often caught and forgotten.
-    @property  # type: ignore[override]
-    def __notes__(self) -> list[str]:
-        return self.__dict__.setdefault("_notes", [f"what to do next: {self.page} in fanin's documentation"])
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        first = f"what to do next: {self.page} in fanin's documentation"
+        notes: list[str] = self.__dict__.setdefault("_notes", [first])
+        return notes
 
 
 class PlanError(FaninError, ValueError):

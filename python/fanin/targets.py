@@ -18,6 +18,7 @@ from . import _check, _format, loads
 from .bench import CAPPED, CPU, WALL, Arm, measured, paired, run_arms
 from .catalogue import strategies
 from .cells import Cell
+from .errors import PlanError
 from .ratios import Spread
 from .sweeps import Sweep
 
@@ -120,8 +121,8 @@ class Targets:
 SHORT = {CPU: "CPU", WALL: "wall", LATENCY: "latency, median"}
 
 
-def targets(*, rounds: int = ROUNDS, seed: int = 0, progress: bool | None = None) -> Targets:
-    """Measures every target in interleaved rounds; some minutes.
+def targets(*, only: str | None = None, rounds: int = ROUNDS, seed: int = 0, progress: bool | None = None) -> Targets:
+    """Measures every target in interleaved rounds, or those whose load has `only` in its name; some minutes.
 
     Raises:
         PlanError: An argument is wrong; nothing has run.
@@ -130,11 +131,16 @@ def targets(*, rounds: int = ROUNDS, seed: int = 0, progress: bool | None = None
     _check.integer("rounds", rounds, 1, 1000)
     rows: list[Found] = []
     sweeps = []
-    for scene, wanted in scenes():
+    alone = [check for check in _by_itself() if _is_asked(check[0], only)]
+    asked = [(scene, wanted) for scene, wanted in scenes() if _is_asked(scene.name, only)]
+    if not asked and not alone:
+        names = dict.fromkeys([scene.name for scene, _ in scenes()] + [check[0] for check in _by_itself()])
+        raise PlanError(f"only={only!r}: allowed is a part of one of {', '.join(names)}")
+    for scene, wanted in asked:
         sweep = run_arms(scene.cells(), rounds, seed, progress)
         sweeps.append(sweep)
         rows.extend(_found(scene, target, sweep) for target in wanted)
-    rows.extend(_by_itself())
+    rows.extend(_measured_alone(check) for check in alone)
     return Targets(tuple(rows), tuple(sweeps))
 
 
@@ -222,18 +228,26 @@ def _best(figures: dict[Arm, dict[tuple[Any, ...], float]], but: Arm) -> Arm | N
     return min(others, key=lambda arm: others[arm]) if others else None
 
 
-def _by_itself() -> list[Found]:
+def _is_asked(name: str, only: str | None) -> bool:
+    return only is None or only.replace("x", "×") in name
+
+
+Check = tuple[str, str, float, Callable[[], float | None]]
+
+
+def _by_itself() -> Sequence[Check]:
     """What has a bound of its own: memory with many producers, and CPU time while nothing is sent."""
-    checks: Sequence[tuple[str, str, float, Callable[[], float | None]]] = (
+    return (
         ("8192 × 1000 × 1 B", "memory of the process, MiB", 64.0, _memory),
         ("one message in 0.5 s", "CPU time, share of a core", 0.01, _idle),
     )
-    rows = []
-    for scene, metric, most, measure in checks:
-        value = measure()
-        met = None if value is None else value < most
-        rows.append(Found(scene, metric, str(LANES), None, most, value, value, value, 1, met))
-    return rows
+
+
+def _measured_alone(check: Check) -> Found:
+    scene, metric, most, measure = check
+    value = measure()
+    met = None if value is None else value < most
+    return Found(scene, metric, str(LANES), None, most, value, value, value, 1, met)
 
 
 def _memory() -> float | None:

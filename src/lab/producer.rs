@@ -1,6 +1,7 @@
 //! The producers of a burst: they wait for the start, then send their messages one after another.
 
 use std::pin::Pin;
+use std::slice::ChunksExact;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -153,7 +154,14 @@ impl<S: Sender> Producer<S> {
         pollster::block_on(self.start.raised());
         let mut pages = self.script.clone().pages(self.number, self.messages);
         let mut produced = Produced::at(Instant::now());
+        let sends_only = !self.idles() && self.offer.waits();
         'all: while let Some(page) = pages.lay_out() {
+            if sends_only {
+                if !self.send_page(page, &mut produced) {
+                    break;
+                }
+                continue;
+            }
             for message in page {
                 let ready = !self.idles() || self.prepare_thread();
                 if !ready || !produced.count(self.offer.blocking(&mut self.sender, message)) {
@@ -162,6 +170,15 @@ impl<S: Sender> Producer<S> {
             }
         }
         Produced { last: Instant::now(), ..produced }
+    }
+
+    /// Sends a page of messages before which nothing comes; whether all of it was taken.
+    #[inline]
+    fn send_page(&mut self, page: ChunksExact<'_, u8>, produced: &mut Produced) -> bool {
+        let messages = page.len();
+        let taken = page.take_while(|message| self.sender.send_blocking(message).is_ok()).count();
+        produced.sent += taken as u64;
+        taken == messages
     }
 
     /// Whether anything comes before a message.

@@ -226,7 +226,7 @@ impl Core {
             state.lend(turn.wants, &mut turn.lent);
         }
         state.asleep = turn.may_sleep && turn.lent.is_empty();
-        turn.has_surplus = state.asleep && state.chain.has_surplus();
+        turn.has_surplus = state.asleep && (state.chain.has_surplus() || heap::is_much(state.swollen));
         if let Some(first) = turn.lent.first() {
             state.lent.get_or_insert(first.number(first.gone()));
         }
@@ -303,12 +303,11 @@ impl Core {
     /// Gives back memory that a burst has left.
     pub(super) fn trim(&self) {
         let mut state = self.lock();
-        let before = state.chain.memory();
         let surplus = state.chain.surplus();
-        let freed = before.saturating_sub(state.chain.memory());
+        let swollen = state.deflate();
         drop(state);
         drop(surplus);
-        heap::give_back(freed);
+        heap::give_back(swollen);
     }
 
     /// The last that the actor has done, before it ends in peace.

@@ -7,9 +7,14 @@
 /// Less is not worth the question, which has the allocator look at all that the process has freed.
 const MUCH: usize = 4 << 20;
 
-/// Has the allocator give back what it keeps, where so many bytes were freed that it matters.
-pub(super) fn give_back(freed: usize) {
-    if freed >= MUCH {
+/// Whether it matters that so many bytes are kept.
+pub(super) const fn is_much(bytes: usize) -> bool {
+    bytes >= MUCH
+}
+
+/// Has the allocator give back what it keeps of so many bytes, where they are many.
+pub(super) fn give_back(bytes: usize) {
+    if is_much(bytes) {
         trim();
     }
 }

@@ -77,6 +77,8 @@ pub(super) struct State {
     watchers: Vec<Watcher>,
     watched: u64,
     pub(super) stats: Stats,
+    /// The most that was held since memory was given back.
+    pub(super) swollen: usize,
     events: VecDeque<Event>,
     /// Dropped, and not told yet.
     untold: Tally,
@@ -132,6 +134,7 @@ impl State {
             watchers: Vec::new(),
             watched: 0,
             stats: Stats::default(),
+            swollen: 0,
             events: VecDeque::new(),
             untold: Tally::default(),
             listener: None,
@@ -343,7 +346,14 @@ impl State {
     }
 
     fn note_high_water(&mut self) {
-        self.stats.high_water_bytes = self.stats.high_water_bytes.max(self.room.used() as u64);
+        let held = self.room.used();
+        self.stats.high_water_bytes = self.stats.high_water_bytes.max(held as u64);
+        self.swollen = self.swollen.max(held);
+    }
+
+    /// How much was held, at the most; as if it never had been from now on.
+    pub(super) const fn deflate(&mut self) -> usize {
+        std::mem::replace(&mut self.swollen, 0)
     }
 
     /// Lends the actor what is next.

@@ -34,6 +34,8 @@ fn run<C: Connect>(core: &Core, runtime: Runtime, connect: C) {
         let cause = Error::panicked("sink's actor", &*payload);
         Ending::Failed(FailureKind::Panicked, Some(Arc::new(cause)))
     }));
+    // All that the actor held is gone by now.
+    core.trim();
 }
 
 /// Ends the sink when its actor is dropped before it has ended, by a caller who drives it.

@@ -6,8 +6,13 @@
 //!
 //! A producer passes here with every message, the consumer only before it sleeps. So the producer's side is a barrier for
 //! the compiler alone, and the consumer's makes the kernel run a full barrier on every core that runs this process
-//! (`membarrier`, private and expedited). Where the kernel has no such call, both sides use a fence; that form is the one
-//! that loom checks, because no model knows of `membarrier`. The stress test in `tests/lanes.rs` drives the other.
+//! (`membarrier`, private and expedited). That interrupts whoever runs: where messages come one by one, the thread that is
+//! about to read the last of them. So a producer that has rung *promises* that its next message passes a full fence; as
+//! long as that has not come, a fence of the consumer's own does.
+//!
+//! Where the kernel has no such call, both sides use a fence; that form is the one that loom checks, because no model
+//! knows of `membarrier`; and it checks the promise by itself, with no other fence. The stress tests in
+//! `tests/stress.rs` drive the call.
 //!
 //! This file is `unsafe` because `membarrier` is a raw system call.
 #![allow(unsafe_code)]
@@ -23,6 +28,10 @@ pub(super) enum Barrier {
     Asymmetric,
     /// Each side fences.
     Fenced,
+    /// For models: as the first, where nobody can make others fence. The consumer may sleep only where that is promised,
+    /// and otherwise looks again.
+    #[cfg(fanin_loom)]
+    Promised,
 }
 
 impl Barrier {
@@ -40,15 +49,45 @@ impl Barrier {
             Self::Asymmetric => std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst),
             // SeqCst: pairs with the fence in `heavy`.
             Self::Fenced => fence(Ordering::SeqCst),
+            #[cfg(fanin_loom)]
+            Self::Promised => {}
         }
     }
 
-    /// The consumer's side.
-    pub(super) fn heavy(self) {
+    /// The producer's side, for a message that was promised to pass a full fence.
+    pub(super) fn full(self) {
         match self {
-            Self::Asymmetric => synchronize(),
-            // SeqCst: pairs with the fence in `light`.
-            Self::Fenced => fence(Ordering::SeqCst),
+            // SeqCst: pairs with the fence in `heavy`.
+            Self::Asymmetric => fence(Ordering::SeqCst),
+            // `light` is one.
+            Self::Fenced => {}
+            #[cfg(fanin_loom)]
+            Self::Promised => fence(Ordering::SeqCst),
+        }
+    }
+
+    /// Whether [`heavy`](Self::heavy) reaches every producer, those that are `gone` aside; always, outside of models.
+    #[cfg(not(fanin_loom))]
+    #[allow(clippy::unused_self)]
+    pub(super) fn reaches(self, _promised: bool, _gone: impl FnOnce() -> bool) -> bool {
+        true
+    }
+
+    #[cfg(fanin_loom)]
+    pub(super) fn reaches(self, promised: bool, gone: impl FnOnce() -> bool) -> bool {
+        let reaches = promised || self != Self::Promised || gone();
+        if !reaches {
+            loom::thread::yield_now();
+        }
+        reaches
+    }
+
+    /// The consumer's side. With `promised`, the next message of every producer in question passes [`full`](Self::full).
+    pub(super) fn heavy(self, promised: bool) {
+        match self {
+            Self::Asymmetric if !promised => synchronize(),
+            // SeqCst: pairs with the fence in `light`, and in `full`.
+            _ => fence(Ordering::SeqCst),
         }
     }
 }

@@ -99,8 +99,13 @@ impl LanesBatch {
     /// Parks the idle lanes, by one barrier for all, and takes those up again that have something after all.
     fn park(&mut self) {
         self.settle_all();
-        self.active.iter().filter(|active| active.idle).for_each(|active| active.lane.park());
-        self.shared.barrier.heavy();
+        let idle = || self.active.iter().filter(|active| active.idle);
+        let promised = idle().all(|active| active.taken.messages < active.lane.promised());
+        if !self.shared.barrier.reaches(promised, || self.shared.desk().senders == 0) {
+            return;
+        }
+        idle().for_each(|active| active.lane.park());
+        self.shared.barrier.heavy(promised);
         let mut place = 0;
         while let Some(active) = self.active.get_mut(place) {
             let found = !active.idle || active.reader.look(&mut self.finished).bytes > 0;

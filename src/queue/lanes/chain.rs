@@ -25,7 +25,7 @@ const BYTES: u64 = MESSAGE - 1;
 const SEALED: u64 = 1 << 63;
 
 /// Bytes of one message's start, where sizes differ.
-const START: usize = 2;
+pub(super) const START: usize = 2;
 
 #[allow(clippy::cast_possible_truncation)] // this crate's targets have 64 bits
 const fn bytes_of(tail: u64) -> usize {
