@@ -74,7 +74,7 @@ def planted(output: str) -> str:
     """How many planted bugs were caught."""
     found = re.findall(r"^planted: (\d+ bugs, \d+ caught, \d+ missed)", output, re.MULTILINE)
     if found:
-        return found[-1]
+        return str(found[-1])
     rows = CAUGHT.findall(output)
     missed = sum(verdict.startswith("missed") for _, verdict in rows)
     return f"{len(rows)} bugs, {len(rows) - missed} caught, {missed} missed, given up before the end"
