@@ -52,6 +52,9 @@ fn described<'py>(class: &Bound<'py, PyType>, whole: &Bound<'py, PyAny>) -> PyRe
     unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_type_ptr(), method)) }
 }
 
+/// The method, by the interpreter's own convention.
+///
+/// # Safety
 /// As the interpreter calls it: attached, with `self` an instance of the class, which the descriptor has checked, then
 /// `count` values by place, and those by name, whose names are the tuple `names` or null.
 unsafe extern "C" fn send(
