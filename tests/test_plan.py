@@ -355,6 +355,15 @@ def test_a_calibration_has_an_end(monkeypatch: pytest.MonkeyPatch, make_run: Cal
     assert costs[198] > costs[0], "what was not timed is reckoned from what was"
 
 
+def test_a_calibration_that_no_burst_ends_in_has_costs_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, make_run: Callable[..., fanin.Run]
+) -> None:
+    plan = Plan(["mpsc-one/each", "swap/batch"], 8, messages=200)
+    stopped = {"status": "timeout", "bursts": 0, "deliver_ns": None}
+    monkeypatch.setattr("fanin.dry_run.execute", lambda cell, _: make_run(cell.strategy, 8, **stopped))
+    assert all(cost > 0 for cost in dry_run.calibrate(plan.cells, plan.effort, 0.1))
+
+
 def test_auto_rounds_spend_the_budget(monkeypatch: pytest.MonkeyPatch, make_run: Callable[..., fanin.Run]) -> None:
     monkeypatch.setattr("fanin._native.run", slow(0.01, make_run))
     sweep = small(rounds="auto", budget=0.6, min_seconds=0).run(progress=False)

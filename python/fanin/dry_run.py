@@ -183,7 +183,8 @@ def _timed(cell: Cell, left: float, effort: Effort) -> tuple[float, float]:
     patience = most if effort.timeout_ns is None else min(most, effort.timeout_ns)
     start = time.monotonic()
     run = execute(cell, Effort(bursts=1, min_ns=min(ENOUGH_NS, effort.min_ns), timeout_ns=patience))
-    each = (time.monotonic() - start) / run.bursts
+    # Where none ended in the time, one takes that long at the least.
+    each = (time.monotonic() - start) / max(run.bursts, 1)
     burst = _burst(run, each)
     return max(burst, _least(cell)), max(each - burst, 0.0)
 
