@@ -7,7 +7,7 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use fanin::actor::{self, Policy, Timeline};
+use fanin::actor::{self, Account, Policy, Timeline};
 use fanin::queue::lanes::Lanes;
 use fanin::queue::{Capacity, Queue, Sender, Shape};
 use fanin::{Error, Result};
@@ -17,7 +17,14 @@ const PRODUCERS: usize = 4;
 const MESSAGES: usize = 250_000;
 
 fn main() -> Result<()> {
-    let address = match std::env::args().nth(1) {
+    let account = run(std::env::args().nth(1))?;
+    println!("{} messages, {} bytes, in {} writes", account.messages, account.bytes, account.writes);
+    println!("answered: {} bytes", account.answered);
+    Ok(())
+}
+
+fn run(address: Option<String>) -> Result<Account> {
+    let address = match address {
         Some(address) => {
             address.parse().map_err(|_| Error::argument("address", address, "allowed is HOST:PORT in numbers"))?
         }
@@ -40,9 +47,7 @@ fn main() -> Result<()> {
     for producer in producers {
         producer.join().map_err(|payload| Error::panicked("producer", &*payload))??;
     }
-    println!("{} messages, {} bytes, in {} writes", account.messages, account.bytes, account.writes);
-    println!("answered: {} bytes", account.answered);
-    Ok(())
+    Ok(account)
 }
 
 fn produce(number: usize, mut sender: impl Sender) -> Result<()> {
@@ -74,4 +79,14 @@ fn listen() -> Result<SocketAddr> {
         Ok::<_, std::io::Error>(())
     });
     Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn carries_every_message() {
+        let account = super::run(None).unwrap();
+        assert_eq!(account.messages, (super::PRODUCERS * super::MESSAGES) as u64);
+        assert!(account.writes < account.messages / 10);
+    }
 }

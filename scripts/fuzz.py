@@ -1,7 +1,7 @@
 """Fuzzes each target for a minute, guided by what its inputs reach, and says how many it tried.
 
     python scripts/fuzz.py [TARGET ...]      # by default all four, and saved sweeps
-    python scripts/fuzz.py --keep            # then keeps in tests/corpus the fewest inputs that reach all there is
+    python scripts/fuzz.py --keep            # then keeps the fewest inputs that reach all, of native targets
 
 `FANIN_FUZZ_SECONDS` says how long each is to take; a native target goes on until it has had a million inputs. What a
 target fails on is put into out/fuzz, and the run fails: mend it, and put the input into tests/corpus/TARGET, where
@@ -88,7 +88,13 @@ def fuzz(target: str) -> Outcome:
 
 def keep(target: str) -> None:
     """Puts into tests/corpus the fewest and smallest inputs that reach what those there do not."""
-    command = [*program(target), "-merge=1", f"-max_len={LONGEST[target]}", str(KEPT / target), str(FOUND / target)]
+    command = [
+        *program(target),
+        "-set_cover_merge=1",
+        f"-max_len={LONGEST[target]}",
+        str(KEPT / target),
+        str(FOUND / target),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     for path in KEPT.joinpath(target).iterdir():
         if re.fullmatch(r"[0-9a-f]{40}", path.name):
@@ -104,7 +110,7 @@ def main(words: list[str]) -> int:
     for target in targets:
         outcomes.append(fuzz(target))
         print(outcomes[-1], flush=True)
-        if "--keep" in words and outcomes[-1].passed:
+        if "--keep" in words and target in NATIVE and outcomes[-1].passed:
             keep(target)
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 

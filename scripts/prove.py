@@ -36,6 +36,10 @@ NOT_RUN = "not run"
 APART = ("tests/test_soak.py", "tests/test_server_process.py", "tests/test_sink_life.py", "tests/test_process.py")
 
 
+# A planted bug, and what became of it: a line of scripts/plant.py.
+CAUGHT = re.compile(r"^(\w.{74}) (\S.*)$", re.MULTILINE)
+
+
 # --- what a step's output says of how much it did --------------------------------------------------------------------
 
 
@@ -69,7 +73,11 @@ def messages(output: str) -> str:
 def planted(output: str) -> str:
     """How many planted bugs were caught."""
     found = re.findall(r"^planted: (\d+ bugs, \d+ caught, \d+ missed)", output, re.MULTILINE)
-    return found[-1] if found else "none planted"
+    if found:
+        return str(found[-1])
+    rows = CAUGHT.findall(output)
+    missed = sum(verdict.startswith("missed") for _, verdict in rows)
+    return f"{len(rows)} bugs, {len(rows) - missed} caught, {missed} missed, given up before the end"
 
 
 def cases(output: str) -> str:
@@ -111,7 +119,7 @@ def tried(output: str) -> str:
 
 def bugs(output: str) -> str:
     """What caught each planted bug, as a table."""
-    rows = re.findall(r"^(\w.{74}) (\S.*)$", output, re.MULTILINE)
+    rows = CAUGHT.findall(output)
     if not rows:
         return ""
     lines = [f"| {name.strip()} | {verdict} |" for name, verdict in rows]
@@ -179,7 +187,9 @@ class Outcome:
     @property
     def is_short(self) -> bool:
         """Whether it did less than it should have."""
-        return self.word not in ("passed", NOT_RUN) or bool(re.search(r"[1-9]\d* not to their end", self.extent))
+        return self.word not in ("passed", NOT_RUN) or bool(
+            re.search(r"[1-9]\d* not to their end|given up", self.extent)
+        )
 
     def row(self) -> str:
         """A line of the page's table."""

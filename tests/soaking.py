@@ -6,6 +6,9 @@ Some threads send all the while through a sink that stays, at a steady rate; bes
 up and taken down, some of which end in a fault. In the end nothing of them may be left: no descriptor, no thread.
 Memory is looked at between the scenes, once the first quarter of the time is over, and its trend over the rest is told
 as a share of what is used.
+
+It is for `MALLOC_ARENA_MAX=1`. glibc gives threads up to eight heaps a core, and each of them grows to what was ever
+needed in it at once: with threads that come and go, that takes minutes to settle, and looks like a leak until then.
 """
 
 import asyncio
@@ -151,7 +154,8 @@ class Load:
 
     def __init__(self, sink: fanin.Sink, rate: float) -> None:
         self.sink, self.rate, self.bytes = sink, rate, [0] * PRODUCERS
-        self.ended = threading.Event()
+        self.ended, self.going = threading.Event(), threading.Event()
+        self.going.set()
         self.began = time.monotonic()
         self.threads = [threading.Thread(target=self.follow, args=(number,)) for number in range(PRODUCERS)]
         for thread in self.threads:
@@ -166,11 +170,21 @@ class Load:
         """As much as is due, and what could not be sent in time later."""
         until = time.monotonic() + 2 + number / 2
         while time.monotonic() < until and not self.ended.is_set():
+            self.going.wait()
             if self.bytes[number] > (time.monotonic() - self.began) * self.rate / PRODUCERS:
                 time.sleep(0.005)
                 continue
             self.sink.send_many([MESSAGE] * 16)
             self.bytes[number] += 16 * len(MESSAGE)
+
+    def look(self) -> Look:
+        """What the process uses when nothing is on its way: how much that is depends on how busy the machine is."""
+        self.going.clear()
+        time.sleep(0.02)
+        self.sink.flush(timeout=60)
+        looked = look()
+        self.going.set()
+        return looked
 
     def stop(self) -> int:
         """Ends it; how many bytes were sent."""
@@ -184,13 +198,14 @@ def soak(seconds: float, rate: float) -> list[Look]:
     """Scene after scene beside the load; the looks between them."""
     draw, looks, scenes = random.Random(1), [], 0
     with fanin.Server() as server:
-        sink = fanin.Sink(server.url, capacity="8 MiB").open()
+        sink = fanin.Sink(server.url, capacity="1 MiB").open()
         load = Load(sink, rate)
         until = time.monotonic() + seconds
         while time.monotonic() < until or scenes < len(SCENES):
             SCENES[scenes % len(SCENES)](draw)
             scenes += 1
-            looks.append(look())
+            if scenes % len(SCENES) == 0:
+                looks.append(load.look())
             time.sleep(0.1)
         took, sent = time.monotonic() - load.began, load.stop()
         assert sink.close(timeout=60).written_bytes == sent

@@ -133,7 +133,7 @@ import os, sys, fanin
 fanin.run("swap/batch", 2, 10)
 child = os.fork()
 if child == 0:
-    for call in (lambda: fanin.run("swap/batch"), lambda: fanin.sweep("swap/batch"), fanin.replay, fanin.Server):
+    for call in (lambda: fanin.run("swap/batch"), lambda: fanin.sweep("swap/batch"), fanin.replay):
         try:
             call()
         except fanin.Forked as error:

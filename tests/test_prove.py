@@ -21,7 +21,8 @@ import pytest
         (prove.messages, "stress a: 1000000 messages, and the consumer fell asleep 3 times",
          "1,000,000 messages, 3 times asleep"),
         (prove.planted, "x\nplanted: 37 bugs, 36 caught, 1 missed, in 9 s\n", "37 bugs, 36 caught, 1 missed"),
-        (prove.planted, "", "none planted"),
+        (prove.planted, f"{'lanes: a':75} loom lanes_ failed\n{'b':75} missed by unit:x\n",
+         "2 bugs, 1 caught, 1 missed, given up before the end"),
         (prove.cases, "test a ... property: 1000000 cases\nok\ntest b ... property: 500 cases\nok\n",
          "2 properties, 1,000,500 cases"),
         (prove.seeds, "simulated: 5000 seeds: Hardship { losses: 12, in_doubt: 3 }\n"

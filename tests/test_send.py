@@ -5,6 +5,7 @@ import re
 import shlex
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -13,6 +14,7 @@ from contextlib import suppress
 
 import pytest
 from receivers import Receiver, free_port
+from test_sink_connect import PEM
 
 import fanin
 
@@ -209,3 +211,35 @@ def test_it_runs_with_nothing_to_read_from_or_write_to(host: Receiver, send: Sen
     assert closed.stderr.endswith(b"standard input is closed\n")
     mute = subprocess.run(["sh", "-c", f"{command} >&-"], check=False, input=b"line\n", stderr=-1, timeout=60)
     assert (mute.returncode, mute.stderr) == (0, b"")
+
+
+def test_an_input_that_breaks_leaves_the_account(host: Receiver, send: Send) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        here = socket.create_connection(listener.getsockname())
+        there, _ = listener.accept()
+        command = [*send.command, host.url, "--json"]
+        with here, subprocess.Popen(command, stdin=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            there.sendall(b"one\ntwo\n")
+            host.until(lambda: host.received == b"one\ntwo\n")
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            there.close()
+            said, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert json.loads(said)["written"] == 2
+    assert error == b"fanin: error: standard input cannot be read: Connection reset by peer\n"
+
+
+def test_tls_as_far_as_it_is_asked_for(send: Send) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(PEM)
+    with Receiver(tls=context) as secure:
+        url = secure.url.replace("tcp://", "tls://")
+        _, error = send(b"a\n", url, code=3)
+        assert "invalid peer certificate" in error
+        _, error = send(b"a\n", url, "--ca-file", "/nowhere/ca.pem", code=3)
+        assert "ca_file cannot be read" in error
+        said, _ = send(b"a\n", url, "--ca-file", str(PEM), "--server-name", "localhost")
+        assert ": 1 written" in said
+        said, _ = send(b"b\n", url, "--no-verify")
+        assert ": 1 written" in said
+        secure.until(lambda: secure.received == b"a\nb\n")

@@ -218,6 +218,27 @@ def test_who_waits_leaves_the_loop_free_and_is_served_in_turn(receiver: Receiver
     assert arrived(receiver) == [b"%04d" % n for n in range(300)]
 
 
+def test_what_waits_is_not_awaited_twice(receiver: Receiver, run: Run) -> None:
+    """Of two who wait for one send, one would never be woken."""
+
+    async def main() -> None:
+        async with crowded(receiver) as sink:
+            sending = sink.send_async(b"once")
+
+            async def wait() -> None:
+                await sending
+
+            first = asyncio.create_task(wait())
+            await until(lambda: sink.stats().waiting == 1)
+            with pytest.raises(RuntimeError, match="awaited already"):
+                await asyncio.create_task(wait())
+            receiver.reading.set()
+            await asyncio.wait_for(first, 20)
+
+    run(main())
+    assert arrived(receiver) == [b"once"]
+
+
 def test_a_cancelled_waiter_hands_its_place_on(receiver: Receiver, run: Run) -> None:
     async def main() -> None:
         async with crowded(receiver) as sink:

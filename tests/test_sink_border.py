@@ -166,6 +166,29 @@ def test_numbers_of_other_kinds_are_timeouts(receiver: Receiver) -> None:
         assert sink.delivery.accepted == 24
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"target": "unix:///a\udcff"}, "target='unix:///a\\udcff': allowed are tcp://HOST:PORT"),
+        ({"target": "unix:///a\0b"}, "target=unix:///a\0b: a path has no zero byte"),
+        ({"target": b"tcp://localhost:9"}, "target=b'tcp://localhost:9': allowed are"),
+        ({"target": "tls://localhost:9", "server_name": "\udcff"}, "server_name='\\udcff': allowed are"),
+        ({"target": "tls://localhost:9", "ca_file": "/a\0b"}, "ca_file='/a\\x00b': allowed are a path"),
+        ({"target": "tls://localhost:9", "ca_file": b"/a"}, "ca_file=b'/a': allowed are a path"),
+    ],
+    ids=lambda part: ascii(part)[:30],
+)
+def test_text_that_no_system_takes_is_named(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(fanin.PlanError, match=re.escape(words)):
+        fanin.Sink(**arguments)
+
+
+def test_a_handlers_timeout_is_named_as_it_is_given() -> None:
+    for timeout in (math.nan, -1, "1", True):
+        with pytest.raises(fanin.PlanError, match=r"^timeout="):
+            fanin.SinkHandler("tcp://localhost:9", timeout=timeout)  # type: ignore[arg-type]
+
+
 def released() -> memoryview:
     view = memoryview(b"abc")
     view.release()

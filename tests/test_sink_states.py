@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import errno
+import gc
 import pickle
 import queue
 import socket
@@ -247,11 +248,12 @@ def test_a_socket_that_is_refused_leaves_no_descriptor() -> None:
     here, there = socket.socketpair()
     wrong = [{"framing": "none at all"}, {"reconnect": "at_most_once"}]
     with here, there:
+        gc.collect()  # of what other tests have left
         before = len(list(Path("/proc/self/fd").iterdir()))
         for settings in wrong * 5:
             with pytest.raises(fanin.PlanError):
                 fanin.Sink.from_socket(here, **settings)
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 # --- confirming, flushing, closing -----------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ PROVE = os.environ.get("FANIN_PROVE") == "1"
 @pytest.mark.timeout(1200)
 def test_nothing_is_left_over() -> None:
     command = [sys.executable, str(SOAKING), *(["600", "120"] if PROVE else ["8", "20"])]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1100)
+    heaps = {**os.environ, "MALLOC_ARENA_MAX": "1"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1100, env=heaps)
     print(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
     assert not PROVE or int(done.stdout.split(" MiB/s")[0].split()[-1]) >= 100

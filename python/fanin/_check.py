@@ -155,8 +155,8 @@ def strategy(name: str, value: object, allowed: Sequence[str]) -> str:
 
 
 def word(name: str, value: object, allowed: str) -> str:
-    """Some text, not empty."""
-    if not isinstance(value, str) or not value:
+    """Some text, not empty, that can be encoded."""
+    if not isinstance(value, str) or not value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise refuse(name, value, f"allowed are {allowed}")
     return value
 

@@ -71,9 +71,10 @@ def _tls(given: Mapping[str, Any]) -> dict[str, Any]:
 def _path(name: str, value: object) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+    path = os.fsdecode(value) if isinstance(value, (str, os.PathLike)) else ""
+    if not path or "\0" in path:
         raise _check.refuse(name, value, "allowed are a path to a PEM file, or None")
-    return os.fsdecode(value)
+    return path
 
 
 def _size(name: str, value: object, high: int) -> int | None:

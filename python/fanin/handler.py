@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from . import errors
+from . import _check, errors
 from .syslog import SyslogFormatter
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class SinkHandler(logging.Handler):
     ) -> None:
         super().__init__(level)
         settings = {"framing": framing, "on_full": on_full, "reconnect": reconnect, "capacity": capacity} | options
-        self._make = _maker(target, settings, timeout)
-        self._target, self._timeout = target, timeout
+        self._target, self._timeout = target, _check.timeout("timeout", timeout)
+        self._make = _maker(target, settings, self._timeout)
         self._default = SyslogFormatter() if framing == "rfc6587" else logging.Formatter(PLAIN)
         self._flat = framing == "lines"
         self.formatter = formatter

@@ -55,6 +55,8 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::life::refuse_in_subinterpreter()?;
         super::fork::remember();
+        #[cfg(unix)]
+        super::sink::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -108,9 +108,13 @@ impl Core {
         if self.is_large(frame) {
             return self.try_send_large(frame, message);
         }
-        let roused = self.lock().offer(frame, &Payload::Copied(message))?;
-        roused.wake();
-        Ok(())
+        let mut state = self.lock();
+        if state.take_quietly(frame, message) {
+            return Ok(());
+        }
+        let offered = state.offer(frame, &Payload::Copied(message));
+        drop(state);
+        offered.map(Roused::wake)
     }
 
     /// The copy is made outside of the lock, and only when there is room for it.
@@ -159,13 +163,12 @@ impl Core {
         let outcome = messages.take(RUN).try_for_each(|message| {
             let message = message.as_ref();
             let frame = self.frame(message)?;
-            let offered = if self.is_large(frame) {
-                state.offer(frame, &Payload::Shared(Bytes::copy_from_slice(message)))?
-            } else {
-                state.offer(frame, &Payload::Copied(message))?
-            };
+            if self.is_large(frame) {
+                roused.add(state.offer(frame, &Payload::Shared(Bytes::copy_from_slice(message)))?);
+            } else if !state.take_quietly(frame, message) {
+                roused.add(state.offer(frame, &Payload::Copied(message))?);
+            }
             *taken += 1;
-            roused.add(offered);
             Ok(())
         });
         drop(state);

@@ -54,6 +54,7 @@ mod delivery;
 mod drive;
 mod event;
 mod failure;
+mod gather;
 mod handles;
 mod heap;
 mod message;

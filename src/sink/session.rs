@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::choices::Full;
 use super::config::Config;
 use super::core::{Core, Done, Turn};
+use super::gather::Gather;
 use super::patience::Patience;
 use super::window::{Window, WrongEcho};
 use crate::actor::Wire;
@@ -23,14 +24,6 @@ const WRITE: usize = 256 * 1024;
 
 /// The most pieces of one write.
 const PIECES: usize = 64;
-
-/// A write that is shorter than this, and leaves nothing, is an early one: the actor is ahead of the callers.
-const EARLY: usize = 64 * 1024;
-
-/// How long the actor sleeps between an early write and the next. Each write costs some microseconds whatever its size, so
-/// an actor that writes a hundred messages at a time is busier than the callers, and in their way. What comes after a
-/// silence does not wait: only when writes follow each other without one are messages streaming.
-const GATHERING: Duration = Duration::from_micros(50);
 
 /// How long the other end may take to close, once it has been told that there will be no more.
 const LINGER: Duration = Duration::from_secs(1);
@@ -115,13 +108,9 @@ pub(super) struct Session<'a, W> {
     farewell: Farewell,
     /// The most bytes that it holds to be written, but for what the last segment has beyond.
     most: usize,
-    /// Whether it may sleep to gather.
-    gathers: bool,
-    /// Writes shorter than this are early, if they leave nothing.
-    early: usize,
-    was_early: bool,
-    /// Writes that followed each other without a silence.
-    streak: u32,
+    gather: Gather,
+    /// Whether the wire takes nothing for now.
+    is_blocked: bool,
 }
 
 impl<'a, W: Wire> Session<'a, W> {
@@ -142,11 +131,8 @@ impl<'a, W: Wire> Session<'a, W> {
             linger: Patience::new(Some(LINGER)),
             farewell: Farewell::NotYet,
             most: most_unwritten(&core.config),
-            gathers,
-            // Where little may wait, little is much.
-            early: EARLY.min(core.config.capacity / 8),
-            was_early: false,
-            streak: 0,
+            gather: Gather::new(gathers, core.config.capacity),
+            is_blocked: false,
         }
     }
 
@@ -161,7 +147,7 @@ impl<'a, W: Wire> Session<'a, W> {
             match self.step(cx) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.streak = 0;
+                    self.gather.note_silence();
                     return Poll::Pending;
                 }
                 Err(end) => return Poll::Ready(end),
@@ -215,7 +201,9 @@ impl<'a, W: Wire> Session<'a, W> {
         }
         let mut slices = [IoSlice::new(&[]); PIECES];
         let filled = self.life.window.slices(&mut slices, WRITE);
-        let sent = match self.wire.poll_send(cx, &slices[..filled]) {
+        let sent = self.wire.poll_send(cx, &slices[..filled]);
+        self.is_blocked = sent.is_pending();
+        let sent = match sent {
             Poll::Pending => {
                 self.blocked.begin();
                 return Ok(false);
@@ -231,10 +219,12 @@ impl<'a, W: Wire> Session<'a, W> {
         Ok(true)
     }
 
-    /// Sleeps where callers are streaming and the actor is ahead of them.
-    fn gather(&mut self) {
-        if self.was_early && self.streak > 1 && self.gathers && !self.life.is_closing {
-            std::thread::sleep(GATHERING);
+    /// Pauses where much is to come.
+    fn gather(&self) {
+        if !self.life.is_closing
+            && let Some(pause) = self.gather.pause()
+        {
+            std::thread::sleep(pause);
         }
     }
 
@@ -243,8 +233,7 @@ impl<'a, W: Wire> Session<'a, W> {
             self.unflushed = self.life.window.front();
         }
         self.life.window.wrote(count);
-        self.streak = self.streak.saturating_add(1);
-        self.was_early = count < self.early && self.life.window.unwritten() == 0;
+        self.gather.note_write(count, self.life.window.unwritten() > 0);
         self.life.done.writes += 1;
         self.life.done.wire_bytes += count as u64;
         self.blocked.end();
@@ -277,14 +266,21 @@ impl<'a, W: Wire> Session<'a, W> {
         done.memory_bytes = window.memory() as u64;
         self.turn.moves = window.moves();
         self.turn.front = self.unflushed.or(window.front());
-        self.turn.wants = if unwritten * 2 > self.most { 0 } else { self.most - unwritten };
+        // While the wire takes nothing, messages are better off with the callers: there they come to more by the time.
+        let has_enough = unwritten * 2 > self.most || (self.is_blocked && unwritten > 0);
+        self.turn.wants = if has_enough { 0 } else { self.most - unwritten };
         self.turn.may_sleep = unwritten == 0;
         self.turn.done = *done;
         let closing = self.core.turn(&mut self.turn, cx.waker());
         self.life.note_closing(closing);
         let has_more = !self.turn.lent.is_empty();
+        let before = self.life.window.unwritten();
         for segment in self.turn.lent.drain(..) {
             self.life.window.admit(segment);
+        }
+        if has_more {
+            let taken = usize::try_from(self.life.window.unwritten() - before).unwrap_or(usize::MAX);
+            self.gather.note_taken(taken, std::time::Instant::now());
         }
         self.owed.lasts(self.life.window.is_owed());
         self.idle.lasts(self.turn.has_surplus);

@@ -1,4 +1,10 @@
 //! `send_many`: some hundred messages under one lock.
+//!
+//! A list or tuple of `bytes` is read where it lies. Messages of any other iterable, and all that have to wait, are held
+//! meanwhile, since other Python code runs.
+//!
+//! `unsafe`: to read a list where it lies.
+#![allow(unsafe_code)]
 
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
@@ -6,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView};
 
 use super::data::{Message, kind};
+use super::listed::Listed;
 use super::outcome::refusal;
 use crate::error::{Error, SendError};
 use crate::python::fork::Owned;
@@ -34,6 +41,11 @@ impl<'a> Many<'a> {
     /// is sent.
     pub(super) fn send_each(mut self, messages: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = messages.py();
+        if let Some(listed) = Listed::of(messages)
+            && self.send_listed(py, listed)? == listed.len()
+        {
+            return Ok(self.taken);
+        }
         if is_one_buffer(messages) {
             let kind = kind(messages);
             let allowed = format!("messages: allowed is an iterable of them; all in one {kind} need offsets");
@@ -42,7 +54,7 @@ impl<'a> Many<'a> {
         // Whatever is not a list may run its own code to say how long it is.
         let mut held = Vec::with_capacity(messages.cast::<PyList>().map_or(MOST, |list| list.len().min(MOST)));
         let mut bytes = 0;
-        for data in messages.try_iter()? {
+        for data in messages.try_iter()?.skip(self.taken) {
             match data.and_then(|data| self.message(&data)) {
                 Ok(message) => {
                     bytes += message.bytes(py).len();
@@ -61,6 +73,21 @@ impl<'a> Many<'a> {
         }
         self.send_held(py, &held)?;
         Ok(self.taken)
+    }
+
+    /// Sends from the front of a list, as far as messages are `bytes` and there is room; how many those are. Why it ended
+    /// there is for the other way to say.
+    fn send_listed(&mut self, py: Python<'_>, listed: Listed<'_, '_>) -> PyResult<usize> {
+        loop {
+            py.check_signals().map_err(|raised| self.told(py, raised))?;
+            // SAFETY: they are taken, and copied, by code that knows no Python.
+            let parts = unsafe { listed.read(self.taken, MOST) };
+            let taken = self.sink.try_send_many(&parts).unwrap_or_else(|(taken, _)| taken);
+            self.taken += taken;
+            if taken < MOST {
+                return Ok(self.taken);
+            }
+        }
     }
 
     /// Sends the parts of one buffer that lie between neighbouring offsets.

@@ -9,9 +9,11 @@
 mod bell;
 mod data;
 mod events;
+mod listed;
 mod many;
 mod operation;
 mod outcome;
+mod quick;
 mod sending;
 mod settings;
 
@@ -24,6 +26,7 @@ pub(super) use bell::PyBell;
 pub(super) use events::PyEvents;
 pub(super) use operation::Operation;
 use operation::Waited;
+pub(super) use quick::install;
 pub(super) use sending::PySending;
 use settings::Settings;
 

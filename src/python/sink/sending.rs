@@ -49,8 +49,12 @@ struct Place {
 
 #[pymethods]
 impl PySending {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
+    /// One who waits is enough: of two, one would never be woken.
+    fn __await__(slf: Py<Self>) -> PyResult<Py<Self>> {
+        if matches!(*slf.get().stage(), Stage::Waiting(_)) {
+            return Err(PyRuntimeError::new_err("send_async() is being awaited already"));
+        }
+        Ok(slf)
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {

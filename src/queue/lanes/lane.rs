@@ -14,29 +14,34 @@ use super::desk::Padded;
 #[repr(align(64))]
 pub(super) struct Lane {
     /// Read by the producer after each message; written when the lane is parked or taken up again.
-    pub(super) parked: Padded<AtomicBool>,
+    state: Padded<State>,
     /// What the consumer has taken to write it, messages and bytes. Only ever grows. Relaxed: an older value makes a
     /// producer's next segment a little larger, and whoever needs the newest takes the desk's lock first.
     taken_messages: AtomicU64,
     taken_bytes: AtomicU64,
     /// Up to where the producer has taken room, in units of the capacity; guarded by the desk's lock, so Relaxed.
     billed: AtomicU64,
-    /// Up to which message its producer passes a full fence by itself: the one after each ring. Written by whom has made the
-    /// lane active, under the desk's lock, from where the consumer takes the lane up: so Relaxed.
-    promised: AtomicU64,
     /// The reader's end, while the lane is parked.
     reader: Mutex<Option<Reader>>,
+}
+
+/// What changes only when a lane is parked or taken up again, on a line of its own.
+#[derive(Debug)]
+struct State {
+    parked: AtomicBool,
+    /// Up to which message the producer passes a full fence by itself: the one after each ring. Written by who has made the
+    /// lane active, under the desk's lock, from where the consumer takes the lane up: so Relaxed.
+    promised: AtomicU64,
 }
 
 impl Lane {
     /// A parked lane, of which the consumer does not know.
     pub(super) fn new(reader: Reader) -> Self {
         Self {
-            parked: Padded(AtomicBool::new(true)),
+            state: Padded(State { parked: AtomicBool::new(true), promised: AtomicU64::new(0) }),
             taken_messages: AtomicU64::new(0),
             taken_bytes: AtomicU64::new(0),
             billed: AtomicU64::new(0),
-            promised: AtomicU64::new(0),
             reader: Mutex::new(Some(reader)),
         }
     }
@@ -46,30 +51,30 @@ impl Lane {
         // A swap (AcqRel), so that it has its place between the two sides' swaps in `unpark`. It is ordered before the look that
         // follows by `Barrier::heavy`, which pairs with the `Barrier::light` between the producer's tail and its load in
         // `is_parked`.
-        self.parked.0.swap(true, Ordering::AcqRel);
+        self.state.0.parked.swap(true, Ordering::AcqRel);
     }
 
     /// Whether the producer has to ring.
     #[inline]
     pub(super) fn is_parked(&self) -> bool {
         // Relaxed: see `park`.
-        self.parked.0.load(Ordering::Relaxed)
+        self.state.0.parked.load(Ordering::Relaxed)
     }
 
     /// Makes a parked lane active; `false` when the other side has done so before.
     pub(super) fn unpark(&self) -> bool {
         // AcqRel: the two swaps of the two sides are ordered; what else they hand over goes through the desk's lock.
-        self.parked.0.swap(false, Ordering::AcqRel)
+        self.state.0.parked.swap(false, Ordering::AcqRel)
     }
 
     /// Notes up to which message the producer passes a full fence. Call it with the desk locked.
     pub(super) fn promise(&self, messages: usize) {
-        self.promised.store(messages as u64, Ordering::Relaxed);
+        self.state.0.promised.store(messages as u64, Ordering::Relaxed);
     }
 
     /// Up to which message that is.
     pub(super) fn promised(&self) -> usize {
-        load(&self.promised)
+        load(&self.state.0.promised)
     }
 
     pub(super) fn leave_reader(&self, reader: Reader) {
