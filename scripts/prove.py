@@ -83,7 +83,8 @@ def planted(output: str) -> str:
 def cases(output: str) -> str:
     """How many cases the properties were tried with."""
     found = [int(count) for count in re.findall(r"property: (\d+) cases", output)]
-    return f"{len(found)} properties, {sum(found):,} cases"
+    halted = "" if "test result:" in output else ", given up before the end"
+    return f"{len(found)} properties, {sum(found):,} cases{halted}"
 
 
 def seeds(output: str) -> str:

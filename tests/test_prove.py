@@ -23,8 +23,9 @@ import pytest
         (prove.planted, "x\nplanted: 37 bugs, 36 caught, 1 missed, in 9 s\n", "37 bugs, 36 caught, 1 missed"),
         (prove.planted, f"{'lanes: a':75} loom lanes_ failed\n{'b':75} missed by unit:x\n",
          "2 bugs, 1 caught, 1 missed, given up before the end"),
-        (prove.cases, "test a ... property: 1000000 cases\nok\ntest b ... property: 500 cases\nok\n",
+        (prove.cases, "test a ... property: 1000000 cases\nok\ntest b ... property: 500 cases\nok\ntest result: ok.",
          "2 properties, 1,000,500 cases"),
+        (prove.cases, "test a ... property: 500 cases\nok\n", "1 properties, 500 cases, given up before the end"),
         (prove.seeds, "simulated: 5000 seeds: Hardship { losses: 12, in_doubt: 3 }\n"
          "simulated: 1000 seeds: Hardship { losses: 2, in_doubt: 4 }\n", "6,000 seeds, 14 losses, 7 in doubt"),
         (prove.runs, "fuzzed framing: 1200000 runs, nothing found\nfuzzed plan: 400 runs, nothing found\n",
