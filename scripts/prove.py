@@ -60,7 +60,8 @@ def schedules(output: str) -> str:
     """How many schedules shuttle tried."""
     found = re.findall(r"shuttle \w+: (\d+) random and (\d+) PCT", output)
     random, pct = (sum(int(counts[at]) for counts in found) for at in (0, 1))
-    return f"{len(found)} scenarios, {random:,} random and {pct:,} PCT schedules"
+    halted = "" if "test result:" in output else ", given up before the end"
+    return f"{len(found)} scenarios, {random:,} random and {pct:,} PCT schedules{halted}"
 
 
 def messages(output: str) -> str:
@@ -106,7 +107,7 @@ def runs(output: str) -> str:
 
 def soaked(output: str) -> str:
     """How it went."""
-    found = re.findall(r"^soaked: (.*)$", output, re.MULTILINE)
+    found = re.findall(r"soaked: (.*)$", output, re.MULTILINE)
     return found[-1] if found else "nothing soaked"
 
 
