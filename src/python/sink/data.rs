@@ -29,7 +29,7 @@ pub(super) fn lend<T>(data: &Bound<'_, PyAny>, take: impl FnOnce(&[u8]) -> PyRes
 /// The bytes of a message that is `bytes`.
 #[inline]
 pub(super) fn plain<'a>(data: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
-    data.cast_exact::<PyBytes>().ok().map(|bytes| bytes.as_bytes())
+    data.cast_exact::<PyBytes>().ok().map(PyBytesMethods::as_bytes)
 }
 
 /// A message that waits for its turn.

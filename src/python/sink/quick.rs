@@ -52,6 +52,9 @@ fn described<'py>(class: &Bound<'py, PyType>, whole: &Bound<'py, PyAny>) -> PyRe
     unsafe { Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_type_ptr(), method)) }
 }
 
+/// The method, by the interpreter's own convention.
+///
+/// # Safety
 /// As the interpreter calls it: attached, with `self` an instance of the class, which the descriptor has checked, then
 /// `count` values by place, and those by name, whose names are the tuple `names` or null.
 unsafe extern "C" fn send(
@@ -96,18 +99,18 @@ fn take(sink: &PySink, data: &Bound<'_, PyAny>) -> bool {
 /// # Safety
 /// As [`send`].
 #[cold]
-unsafe fn whole<'py>(
-    py: Python<'py>,
+unsafe fn whole(
+    py: Python<'_>,
     this: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: the caller's; null, or a tuple.
     let names = unsafe { Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>()) };
-    let (placed, named) = (usize::try_from(count).unwrap_or_default(), names.map_or(0, |names| names.len()));
+    let (placed, more) = (usize::try_from(count).unwrap_or_default(), names.map_or(0, |names| names.len()));
     // SAFETY: the caller's: so many values, each a reference that lasts for the call.
-    let values = if placed + named == 0 { &[] } else { unsafe { slice::from_raw_parts(values, placed + named) } };
+    let values = if placed + more == 0 { &[] } else { unsafe { slice::from_raw_parts(values, placed + more) } };
     // SAFETY: likewise.
     let values = values.iter().map(|value| unsafe { Borrowed::from_ptr(py, *value) });
     // SAFETY: likewise.
