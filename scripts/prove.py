@@ -60,7 +60,8 @@ def schedules(output: str) -> str:
     """How many schedules shuttle tried."""
     found = re.findall(r"shuttle \w+: (\d+) random and (\d+) PCT", output)
     random, pct = (sum(int(counts[at]) for counts in found) for at in (0, 1))
-    return f"{len(found)} scenarios, {random:,} random and {pct:,} PCT schedules"
+    halted = "" if "test result:" in output else ", given up before the end"
+    return f"{len(found)} scenarios, {random:,} random and {pct:,} PCT schedules{halted}"
 
 
 def messages(output: str) -> str:
@@ -83,7 +84,8 @@ def planted(output: str) -> str:
 def cases(output: str) -> str:
     """How many cases the properties were tried with."""
     found = [int(count) for count in re.findall(r"property: (\d+) cases", output)]
-    return f"{len(found)} properties, {sum(found):,} cases"
+    halted = "" if "test result:" in output else ", given up before the end"
+    return f"{len(found)} properties, {sum(found):,} cases{halted}"
 
 
 def seeds(output: str) -> str:
@@ -105,7 +107,7 @@ def runs(output: str) -> str:
 
 def soaked(output: str) -> str:
     """How it went."""
-    found = re.findall(r"^soaked: (.*)$", output, re.MULTILINE)
+    found = re.findall(r"soaked: (.*)$", output, re.MULTILINE)
     return found[-1] if found else "nothing soaked"
 
 
