@@ -224,7 +224,7 @@ def test_an_input_that_breaks_leaves_the_account(host: Receiver, send: Send) -> 
             there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             there.close()
             said, error = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 1, (said, error)
     assert json.loads(said)["written"] == 2
     assert error == b"fanin: error: standard input cannot be read: Connection reset by peer\n"
 

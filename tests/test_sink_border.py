@@ -303,3 +303,12 @@ def test_many_take_what_a_buffer_held_when_it_came(receiver: Receiver) -> None:
         assert sink.send_many(changing()) == 10
     receiver.ended.wait(10)
     assert receiver.received == b"0123456789"
+
+
+@pytest.mark.parametrize("timeout", [0, 0.0, 5, 1.5, 86_400, None, Decimal("2.5"), Fraction(1, 2)])
+def test_whatever_is_seconds_is_a_timeout(receiver: Receiver, timeout: Any) -> None:
+    with fanin.Sink(receiver.url) as sink:
+        sink.send(b"a", timeout=timeout)
+        sink.send(b"b", timeout)
+        assert sink.send_many([b"c"], timeout=timeout) == 1
+        assert sink.flush().accepted.messages == 3

@@ -77,11 +77,13 @@ with fanin.Sink(url, **settings) as sink:
     if blocked:  # here: then it is the actor whose calls are interrupted
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    for n in range(int(sys.argv[3])):
-        sink.send(b"%d" % n * 100)
+    sent = 0
+    while sent < int(sys.argv[3]) or alarms <= 10:
+        sink.send(b"%d" % sent * 100)
+        sent += 1
     account = sink.flush(timeout=60)
     signal.setitimer(signal.ITIMER_REAL, 0)
-print(account.acked, alarms > 10)
+print(sent, account.acked)
 """
 
 
@@ -89,9 +91,10 @@ print(account.acked, alarms > 10)
 def test_a_storm_of_signals_is_not_there(who: str) -> None:
     """A thousand alarms a second, while the kernel takes some hundred bytes at a time."""
     with Receiver(echo=True, chunk=1000) as receiver:
-        assert python(STORM, receiver.url, who, "5000") == "5000 True\n"
+        sent, acked = map(int, python(STORM, receiver.url, who, "5000").split())
+        assert acked == sent >= 5000
         receiver.ended.wait(10)
-        assert receiver.frames("length") == [b"%d" % n * 100 for n in range(5000)]
+        assert receiver.frames("length") == [b"%d" % n * 100 for n in range(sent)]
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------

@@ -76,6 +76,10 @@ class FaninError(Exception):
         notes: list[str] = self.__dict__.setdefault("_notes", [first])
         return notes
 
+    @__notes__.setter
+    def __notes__(self, notes: list[str]) -> None:
+        self.__dict__["_notes"] = notes
+
 
 class PlanError(FaninError, ValueError):
     """An argument is outside of what is allowed. The message names argument, value and what is; nothing was started.

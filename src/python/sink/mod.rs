@@ -21,6 +21,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyInt};
 
 pub(super) use bell::PyBell;
 pub(super) use events::PyEvents;
@@ -34,6 +35,9 @@ use super::fork::Owned;
 use super::life::{block_on, deadline, refuse_at_exit};
 use crate::error::{Error, SendError};
 use crate::sink::{Full, Sink};
+
+/// The longest timeout in seconds, as `fanin._check` has it.
+const LONGEST: f64 = 86_400.0;
 
 /// The native half of `fanin.Sink`: what runs often.
 #[pyclass(frozen, subclass, name = "Sink", module = "fanin._native")]
@@ -313,9 +317,18 @@ fn checked(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<f64>> {
     timeout.map(check).transpose()
 }
 
-/// As all other timeouts are checked.
-#[cold]
+/// As all other timeouts are checked, which is done in Python: but for what can be seen at once to be one, since `send` is
+/// called often.
 fn check(timeout: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let is_number = timeout.is_exact_instance_of::<PyFloat>() || timeout.is_exact_instance_of::<PyInt>();
+    match timeout.extract() {
+        Ok(seconds) if is_number && (0.0..=LONGEST).contains(&seconds) => Ok(seconds),
+        _ => check_in_words(timeout),
+    }
+}
+
+#[cold]
+fn check_in_words(timeout: &Bound<'_, PyAny>) -> PyResult<f64> {
     let checks = timeout.py().import("fanin._check")?;
     checks.call_method1("timeout", ("timeout", timeout))?.extract()
 }
