@@ -71,7 +71,7 @@ class FaninError(Exception):
     # A note is shown under the message by whatever prints a traceback. It is made when somebody looks: an exception is
     # often caught and forgotten.
     @property
-    def __notes__(self) -> list[str]:  # type: ignore[override]
+    def __notes__(self) -> list[str]:
         first = f"what to do next: {self.page} in fanin's documentation"
         notes: list[str] = self.__dict__.setdefault("_notes", [first])
         return notes
