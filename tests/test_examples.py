@@ -1,5 +1,6 @@
 """The examples run, each in a process of its own, and say what they should."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -21,7 +22,8 @@ def run(name: str, *arguments: str) -> str:
 
 
 def test_the_articles_own_use() -> None:
-    pytest.importorskip("dnstwist")
+    if importlib.util.find_spec("dnstwist") is None:  # to import it would set a timeout for all sockets of this process
+        pytest.skip("dnstwist is not installed")
     said = run("domain_stream.py", "--limit", "1500")
     assert re.match(r"1000 tasks sent 1500 names like example.com; 1500 arrived, \d+ with an address", said)
 

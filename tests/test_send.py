@@ -1,6 +1,7 @@
 """`fanin send`: what is piped in arrives, and the account says what became of it."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -227,6 +228,22 @@ def test_an_input_that_breaks_leaves_the_account(host: Receiver, send: Send) -> 
     assert process.returncode == 1, (said, error)
     assert json.loads(said)["written"] == 2
     assert error == b"fanin: error: standard input cannot be read: Connection reset by peer\n"
+
+
+def test_an_input_that_does_not_block_is_read_to_its_end(host: Receiver, send: Send) -> None:
+    out, into = os.pipe()
+    os.set_blocking(out, False)
+    with open(into, "wb", buffering=0) as end:
+        with open(out, "rb") as start:
+            process = subprocess.Popen([*send.command, host.url], stdin=start, stdout=subprocess.PIPE)
+        with process:
+            for number in range(3):
+                end.write(b"%d\n" % number)
+                host.until(lambda: host.received.count(b"\n") == number + 1)  # noqa: B023 - it is over before the next
+                assert process.poll() is None
+            end.close()
+            said, _ = process.communicate(timeout=60)
+    assert (process.returncode, host.received) == (0, b"0\n1\n2\n"), said
 
 
 def test_tls_as_far_as_it_is_asked_for(send: Send) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import select
 import sys
 import threading
 import time
@@ -98,14 +100,29 @@ class _UnreadableError(Exception):
 def _reader(source: BinaryIO) -> Callable[[int], bytes]:
     """Reads what there is, and tells apart what the input's errors are and what the sink's."""
     take: Any = getattr(source, "read1", source.read)
+    raw: Any = getattr(source, "raw", None)
 
     def read(most: int) -> bytes:
         try:
-            return take(most)  # type: ignore[no-any-return]
+            piece: bytes = take(most)
+            if piece or raw is None or not _may_be_empty(raw):
+                return piece
+            # What does not block looks the same while it is empty as at its end; the raw file tells them apart.
+            while (found := raw.read(most)) is None:
+                select.select([raw], [], [])
+            return bytes(found)
         except OSError as error:
             raise _UnreadableError(f"standard input cannot be read: {error.strerror or error}") from error
 
     return read
+
+
+def _may_be_empty(raw: Any) -> bool:
+    """Whether somebody, who need not be us, has told the file not to block."""
+    try:
+        return not os.get_blocking(raw.fileno())
+    except (AttributeError, OSError, ValueError):  # no file of the system's, or none that could be told
+        return False
 
 
 def _ended(sink: Sink, timeout: float) -> Delivery:
