@@ -196,7 +196,8 @@ class Outcome:
     def row(self) -> str:
         """A line of the page's table."""
         time_taken = f"{self.seconds:,.0f} s" if self.seconds else ""
-        return f"| {self.step.name} | {self.word} | {self.extent} | {time_taken} | {self.day} | {self.commit} |"
+        word = "no failure, but short" if self.is_short and self.word == "passed" else self.word
+        return f"| {self.step.name} | {word} | {self.extent} | {time_taken} | {self.day} | {self.commit} |"
 
     def keep(self) -> None:
         """Writes it down."""

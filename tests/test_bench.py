@@ -158,3 +158,8 @@ def test_memory_and_idle_time_are_those_of_a_fresh_process() -> None:
     assert memory is None or 1 < memory < 64
     assert idle is not None
     assert 0 < idle < 0.5
+
+
+def test_a_part_of_the_targets_is_refused_without_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "--only", "4 x 64 B"]) == 2
+    assert "only='4 x 64 B': it chooses among the targets: allowed with --targets" in capsys.readouterr().err

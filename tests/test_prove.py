@@ -61,6 +61,7 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     assert "good (" not in page
     halted = prove.Outcome(good.step, "passed", 1, "3 models, 7 interleavings, 1 not to their end")
     assert "Fell short" in prove.page([halted])
+    assert "| good | no failure, but short | 3 models" in prove.page([halted])
     whole = dataclasses.replace(halted, extent="3 models, 7 interleavings, 0 not to their end")
     assert "Fell short" not in prove.page([whole])
 

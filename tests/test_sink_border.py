@@ -222,9 +222,16 @@ def test_what_is_no_message_says_why(
 def test_one_buffer_is_no_iterable_of_messages(receiver: Receiver, messages: Any) -> None:
     kind = type(messages).__name__
     with fanin.Sink(receiver.url) as sink:
-        with pytest.raises(
-            TypeError, match=f"messages: allowed is an iterable of them; all in one {kind} need offsets"
-        ):
+        said = f"^messages: allowed is an iterable of them, not {kind}; all in one need offsets$"
+        with pytest.raises(TypeError, match=said):
+            sink.send_many(messages)
+        assert sink.delivery.accepted == 0
+
+
+@pytest.mark.parametrize(("messages", "kind"), [(None, "NoneType"), (7, "int"), (len, "builtin_function_or_method")])
+def test_what_has_no_messages_is_named(receiver: Receiver, messages: Any, kind: str) -> None:
+    with fanin.Sink(receiver.url) as sink:
+        with pytest.raises(TypeError, match=f"^messages: allowed is an iterable of them, not {kind}$"):
             sink.send_many(messages)
         assert sink.delivery.accepted == 0
 

@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any
 
+from ._check import refuse
 from .cli_stats import Command
 
 __all__ = ["COMMANDS"]
@@ -16,6 +17,8 @@ OK, NOT_DELIVERED = 0, 1
 def _bench(options: Namespace) -> int:
     if options.targets:
         return _targets(options)
+    if options.only is not None:
+        raise refuse("only", options.only, "it chooses among the targets: allowed with --targets")
     from .bench import PAYLOADS, bench
 
     found = bench(

@@ -47,14 +47,13 @@ impl<'a> Many<'a> {
             return Ok(self.taken);
         }
         if is_one_buffer(messages) {
-            let kind = kind(messages);
-            let allowed = format!("messages: allowed is an iterable of them; all in one {kind} need offsets");
-            return Err(PyTypeError::new_err(allowed));
+            return Err(wrong_messages(messages, "; all in one need offsets"));
         }
         // Whatever is not a list may run its own code to say how long it is.
         let mut held = Vec::with_capacity(messages.cast::<PyList>().map_or(MOST, |list| list.len().min(MOST)));
         let mut bytes = 0;
-        for data in messages.try_iter()?.skip(self.taken) {
+        let each = messages.try_iter().map_err(|error| no_messages(messages, error))?;
+        for data in each.skip(self.taken) {
             match data.and_then(|data| self.message(&data)) {
                 Ok(message) => {
                     bytes += message.bytes(py).len();
@@ -168,6 +167,23 @@ fn is_one_buffer(messages: &Bound<'_, PyAny>) -> bool {
     messages.is_instance_of::<PyBytes>()
         || messages.is_instance_of::<PyByteArray>()
         || messages.is_instance_of::<PyMemoryView>()
+}
+
+/// What it is that has no messages to iterate over. An iterable that fails says why by itself.
+#[cold]
+fn no_messages(messages: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    let py = messages.py();
+    if !error.is_instance_of::<PyTypeError>(py) {
+        return error;
+    }
+    let named = wrong_messages(messages, "");
+    named.set_cause(py, Some(error));
+    named
+}
+
+#[cold]
+fn wrong_messages(messages: &Bound<'_, PyAny>, hint: &str) -> PyErr {
+    PyTypeError::new_err(format!("messages: allowed is an iterable of them, not {}{hint}", kind(messages)))
 }
 
 /// Whole numbers from a buffer of them, or from anything that lists them.
