@@ -252,6 +252,19 @@ impl Room {
         }
     }
 
+    /// Gives back room in units of the capacity, and grants none before `mark` is free: those who fill a queue faster than it
+    /// empties then wait seldom and for much, instead of once a message. Whether somebody is left standing whom there is
+    /// room for: call [`release`](Self::release) when that has lasted long enough.
+    pub fn release_from(&mut self, mark: usize, units: usize, woken: &mut Vec<Waker>) -> bool {
+        let Some(capacity) = self.capacity else { return false };
+        self.used -= units;
+        if self.used.saturating_add(mark) <= capacity.limit() {
+            self.grant(0, woken);
+            return false;
+        }
+        self.line.get(self.granted).is_some_and(|waiter| self.used + waiter.need <= capacity.limit())
+    }
+
     /// Wakes all, for a queue that has closed.
     pub fn wake_all(&mut self, woken: &mut Vec<Waker>) {
         woken.extend(self.line.iter().map(|waiter| waiter.waker.clone()));
@@ -326,6 +339,23 @@ mod tests {
         assert_eq!(woken.len(), 2, "whoever is first gets a turn as soon as the last has come to an end");
         room.release(0, 0, &mut woken);
         assert_eq!(woken.len(), 3);
+    }
+
+    #[test]
+    fn nothing_is_granted_below_the_mark_unless_it_is_asked_for() {
+        let mut room = Room::new(Some(Capacity::Bytes(100)));
+        let mut woken = Vec::new();
+        room.take(100).unwrap();
+        let line = [room.join(30, waker()), room.join(1, waker())];
+        assert!(!room.release_from(40, 29, &mut woken), "there is no room for the first");
+        assert!(room.release_from(40, 10, &mut woken), "there is");
+        assert!(woken.is_empty());
+        room.release(0, 0, &mut woken);
+        assert_eq!(woken.len(), 2);
+        assert!(line.iter().all(|ticket| room.poll(*ticket, &waker())));
+        let last = room.join(50, waker());
+        assert!(!room.release_from(40, 92, &mut woken));
+        assert!(room.poll(last, &waker()), "the mark was reached");
     }
 
     #[test]

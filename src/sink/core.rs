@@ -42,6 +42,10 @@ pub(super) struct Turn {
     pub(super) front: Option<u64>,
     /// How many bytes it would like to have; nothing while it has enough.
     pub(super) wants: usize,
+    /// How much has to be free before those who wait for room are served; with 0 they are at once.
+    pub(super) mark: usize,
+    /// Whether somebody waits whom there is room for.
+    pub(super) withholds: bool,
     /// Whether it has nothing to do when it gets nothing.
     pub(super) may_sleep: bool,
     /// What it was lent.
@@ -222,7 +226,7 @@ impl Core {
         let mut state = self.lock();
         planted::here("turn");
         remember(&mut state.actor, waker);
-        state.settle(&mut turn.moves, &mut woken);
+        turn.withholds = state.settle(&mut turn.moves, turn.mark, &mut woken);
         state.note_done(&turn.done);
         state.lent = turn.front;
         if turn.wants > 0 {
@@ -238,6 +242,13 @@ impl Core {
         drop(state);
         woken.wake();
         closing
+    }
+
+    /// Serves those who wait for room, as far as it goes.
+    pub(super) fn serve(&self) {
+        let mut wakes = Wakes::default();
+        self.lock().room.release(0, 0, &mut wakes.0);
+        wakes.wake();
     }
 
     /// A connection was made, the first one or the next.
@@ -279,7 +290,7 @@ impl Core {
         let mut state = self.lock();
         state.is_connected = false;
         state.stats.losses += 1;
-        state.settle(moves, &mut wakes);
+        state.settle(moves, 0, &mut wakes);
         state.account.lose(cut);
         state.lent = front;
         state.tell(Event::Error { cause: Arc::clone(cause), fatal: ending.is_some() }, &mut wakes);

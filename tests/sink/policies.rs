@@ -1,5 +1,6 @@
 //! What becomes of messages when there is no room, and what is told of it.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use fanin::SendError;
-use fanin::sink::{Event, Framing, Full, Sink, Tally};
+use fanin::sink::{Confirm, Event, Framing, Full, Sink, Tally};
 
-use super::tools::{LONG, Peer, assert_even, messages, opened, read_one, soon, with, within};
+use super::tools::{LONG, Peer, assert_even, echo, messages, opened, read_one, soon, with, within};
 use fanin::sink::Wait;
 
 /// A peer that begins to read when it is told to.
@@ -103,6 +104,45 @@ fn who_does_not_wait_is_told_that_it_is_full() {
         assert_eq!(delivery.written, delivery.accepted);
         peer.join();
     }
+}
+
+/// A peer that reads all, and sends back as much as it is told to; all that is left at its end.
+fn scanty_echo() -> (Peer<()>, Sender<usize>) {
+    let (tell, told): (Sender<usize>, Receiver<usize>) = channel();
+    let peer = Peer::start(move |listener: TcpListener| {
+        let (mut stream, _) = listener.accept().unwrap();
+        for count in told {
+            let mut bytes = vec![0; count];
+            stream.read_exact(&mut bytes).unwrap();
+            stream.write_all(&bytes).unwrap();
+        }
+        echo(stream);
+    });
+    (peer, tell)
+}
+
+/// Those who wait are woken for much room at a time, where much becomes free; but not kept waiting where it does not.
+#[test]
+fn a_little_room_is_given_to_who_waits_before_long() {
+    const MESSAGE: [u8; 1_000] = [b'x'; 1_000];
+    let (peer, tell) = scanty_echo();
+    let sink = opened(with(peer.config(), |config| {
+        config.confirm = Confirm::Echo;
+        config.capacity = 100_000;
+    }));
+    while sink.try_send(&MESSAGE) == Ok(()) {}
+    let (mut first, mut second) = (sink.send(&MESSAGE), sink.send(&MESSAGE));
+    for sending in [&mut first, &mut second] {
+        assert!(Pin::new(sending).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    tell.send(1_000).unwrap();
+    within(first).unwrap();
+    tell.send(1_000).unwrap();
+    within(second).unwrap();
+    drop(tell);
+    let delivery = within(sink.close(LONG)).unwrap();
+    assert_eq!((delivery.acked, delivery.accepted.messages), (delivery.accepted, 102));
+    peer.join();
 }
 
 /// However much the actor would have liked to take, while messages came faster than it wrote.
