@@ -52,6 +52,7 @@ pub mod sink {
     mod planted {
         pub(super) const fn here(_: &str) {}
     }
+    mod run;
     mod sending;
     mod state;
     mod stats;

@@ -191,6 +191,13 @@ impl Room {
         self.line.len()
     }
 
+    /// How much can be taken by who comes now, in units of the capacity; what is taken is to be [charged](Self::charge).
+    #[must_use]
+    pub fn left(&self) -> usize {
+        let Some(capacity) = self.capacity else { return usize::MAX };
+        if self.line.len() > self.granted { 0 } else { capacity.limit().saturating_sub(self.used) }
+    }
+
     /// Takes room for what is in the queue already, were it beyond the capacity; in units of the capacity.
     pub fn charge(&mut self, units: usize) {
         self.used += units;

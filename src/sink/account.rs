@@ -20,11 +20,10 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// A message of `length` bytes was taken.
+    /// Messages were taken.
     #[inline]
-    pub(super) fn accept(&mut self, length: usize) {
-        self.accepted.messages += 1;
-        self.accepted.bytes += length as u64;
+    pub(super) fn accept(&mut self, what: Tally) {
+        self.accepted += what;
     }
 
     /// Unsent messages were dropped.

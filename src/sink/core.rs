@@ -13,6 +13,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::heap;
 use super::planted;
+use super::run::Run;
 use super::state::{Ending, Payload, Phase, Roused, State, Wakes};
 use super::window::Moves;
 use crate::error::{Error, SendError};
@@ -164,17 +165,19 @@ impl Core {
     ) -> Result<(), SendError> {
         let mut state = self.lock();
         let mut roused = Roused::default();
+        let mut run = Run::new(&mut state);
         let outcome = messages.take(RUN).try_for_each(|message| {
             let message = message.as_ref();
             let frame = self.frame(message)?;
             if self.is_large(frame) {
-                roused.add(state.offer(frame, &Payload::Shared(Bytes::copy_from_slice(message)))?);
-            } else if !state.take_quietly(frame, message) {
-                roused.add(state.offer(frame, &Payload::Copied(message))?);
+                roused.add(run.offer(frame, &Payload::Shared(Bytes::copy_from_slice(message)))?);
+            } else if !run.take_quietly(frame, message) {
+                roused.add(run.offer(frame, &Payload::Copied(message))?);
             }
             *taken += 1;
             Ok(())
         });
+        drop(run);
         drop(state);
         roused.wake();
         outcome

@@ -60,6 +60,7 @@ mod heap;
 mod message;
 mod patience;
 mod planted;
+mod run;
 mod sending;
 mod session;
 mod state;

@@ -159,9 +159,15 @@ impl State {
         if rouses || self.refusal.is_some() || self.room.take(self.scale.room(frame)).is_err() {
             return false;
         }
-        self.account.accept(message.len());
+        self.account.accept(Tally::one(message.len()));
         self.chain.push(frame, message);
         true
+    }
+
+    /// The room for messages that concern nobody else, as [`take_quietly`](Self::take_quietly) takes them.
+    pub(super) fn quiet_room(&self) -> usize {
+        let rouses = self.asleep || self.untold.messages > 0;
+        if rouses || self.refusal.is_some() { 0 } else { self.room.left() }
     }
 
     /// Takes a message by the policy; hands out whom to wake.
@@ -233,7 +239,7 @@ impl State {
 
     #[cold]
     fn drop_newest(&mut self, length: usize) -> Roused {
-        self.account.accept(length);
+        self.account.accept(Tally::one(length));
         self.drop_tally(Tally::one(length));
         Roused { actor: None, listener: self.listener.take() }
     }
@@ -262,7 +268,7 @@ impl State {
     /// Takes a message whose room is taken.
     #[inline]
     pub(super) fn put(&mut self, frame: usize, message: &Payload<'_>) -> Roused {
-        self.account.accept(message.len());
+        self.account.accept(Tally::one(message.len()));
         match message {
             Payload::Copied(message) => self.chain.push(frame, message),
             Payload::Shared(message) => self.chain.push_large(message.clone()),

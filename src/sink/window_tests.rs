@@ -161,7 +161,7 @@ impl Pair {
             } else {
                 self.chain.push(bytes.len(), &message);
             }
-            self.account.accept(*length);
+            self.account.accept(Tally::one(*length));
             if at < dropped {
                 self.model.gone.dropped += Tally::one(*length);
             } else {

@@ -37,8 +37,10 @@ impl<'a, 'py> Listed<'a, 'py> {
     /// No Python code runs while they are used.
     pub(super) unsafe fn read(self, from: usize, most: usize) -> Vec<&'a [u8]> {
         let end = self.len().min(from.saturating_add(most));
+        let mut read = Vec::with_capacity(end.saturating_sub(from));
         // SAFETY: the caller's, and the places are below the length, which stays as it is for the same reason.
-        (from..end).map_while(|at| unsafe { self.get(at) }).collect()
+        read.extend((from..end).map_while(|at| unsafe { self.get(at) }));
+        read
     }
 
     /// # Safety
