@@ -5,6 +5,7 @@
 //! [`Segment`] of its own, by reference. No frame lies in two segments, so that whole frames can be dropped, counted and
 //! sent again.
 
+mod ahead;
 mod chain;
 mod segment;
 

@@ -156,6 +156,7 @@ impl Segment {
                 bytes.extend_from_slice(message);
             }
         }
+        super::ahead::ask(bytes, bytes.len() - before);
         #[allow(clippy::cast_possible_truncation)] // blocks are far below 4 GiB
         ends.push(bytes.len() as u32);
         self.padding += scale.least.saturating_sub(bytes.len() - before);
