@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -89,6 +90,19 @@ def test_steps_run_alone_and_the_page_has_the_last_of_each(battery: Path) -> Non
     assert "Fell short: second (FAILED; 0 tests)." in (battery / "proofs.md").read_text()
     assert prove.main(["--page"]) == 1
     assert "| first | passed | 5 tests |" in (battery / "proofs.md").read_text()
+
+
+def test_another_clone_keeps_what_the_page_says(battery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "\n".join(f"{name:75} unit {name} failed" for name in ("a bug that is planted", "another"))
+    step = prove.Step("planted", f"printf '%s\n' {shlex.quote(rows)}", 60, prove.planted, details=prove.bugs)
+    monkeypatch.setattr(prove, "STEPS", (*prove.STEPS, step))
+    assert prove.main(["first", "planted"]) == 0
+    page = (battery / "proofs.md").read_text()
+    assert "| planted | no failure, but short | 2 bugs, 2 caught, 0 missed, given up before the end |" in page
+    assert page.endswith("| another | unit another failed |\n")
+    monkeypatch.setattr(prove, "OUT", battery / "elsewhere")
+    assert prove.main(["--page"]) == 1
+    assert (battery / "proofs.md").read_text() == page
 
 
 def test_what_passed_on_these_sources_is_not_run_again(battery: Path, capsys: pytest.CaptureFixture[str]) -> None:
