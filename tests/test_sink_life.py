@@ -382,10 +382,10 @@ def test_a_send_that_is_forgotten_by_an_exception_leaves_it_as_it_is(kind: str) 
 
 ENDLESS = """
 import itertools, signal, sys, fanin
-signal.setitimer(signal.ITIMER_REAL, 0.3)
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 with fanin.Server() as server, fanin.Sink(server.url, capacity=1000, on_full="drop_newest") as sink:
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
         sink.send_many(itertools.repeat(b"x"))
     except KeyboardInterrupt as stop:
         print(stop.taken == sink.delivery.accepted > 0)
