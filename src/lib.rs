@@ -72,6 +72,7 @@
 //! alone. The feature `python` adds the border to Python and nothing else; without it there is no pyo3 in the graph.
 
 pub mod actor;
+pub mod cores;
 pub mod error;
 pub mod lab;
 pub mod message;

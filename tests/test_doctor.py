@@ -62,8 +62,9 @@ def test_worries_are_said() -> None:
         "governor": "powersave",
         "turbo": True,
         "build_profile": "debug",
+        "cache_line_ns": 385,
     }
-    assert len(host.worries(FACTS | bad)) == 6
+    assert len(host.worries(FACTS | bad)) == 7
     nothing = dict.fromkeys(FACTS) | {"cores": 8}
     assert host.worries(nothing) == []
 

@@ -25,13 +25,14 @@ LONGEST_FILE = 500
 ARROWS: dict[str, set[str]] = {
     "error": set(),
     "usage": set(),
+    "cores": set(),
     "message": {"error"},
     "queue": {"error", "message"},
     "actor": {"error", "usage", "message", "queue"},
     "server": {"error", "message", "usage"},
     "sink": {"error", "usage", "message", "queue", "actor"},
     "lab": {"error", "usage", "message", "queue", "actor", "server"},
-    "python": {"error", "usage", "message", "queue", "actor", "server", "sink", "lab"},
+    "python": {"error", "usage", "cores", "message", "queue", "actor", "server", "sink", "lab"},
 }
 
 # Of the crate's own tests alone: how many cases they try.

@@ -47,7 +47,7 @@ mod _native {
     #[pymodule_export]
     use super::sink::{Operation, PyBell, PyEvents, PySending, PySink};
     #[pymodule_export]
-    use super::strategies::{build_info, strategies};
+    use super::strategies::{build_info, line_round_trip, strategies};
 
     use pyo3::prelude::*;
 

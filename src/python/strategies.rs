@@ -42,6 +42,13 @@ fn capacity(capacity: Capacity) -> String {
     }
 }
 
+/// Nanoseconds that a cache line takes to another core and back; None where there is one core, or none is free. In 20 ms.
+#[pyfunction]
+pub(super) fn line_round_trip(py: Python<'_>) -> Option<u64> {
+    let took = py.detach(crate::cores::line_round_trip);
+    took.and_then(|took| u64::try_from(took.as_nanos()).ok())
+}
+
 /// What this build is: versions and target, for a bug report.
 #[pyfunction]
 pub(super) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {

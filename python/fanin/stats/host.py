@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import host
+from .. import _native, host
 
 __all__ = ["cores", "facts", "worries"]
 
 BUSY_LOAD = 0.5
 BUSY_PRESSURE = 5.0
 STEADY_GOVERNOR = "performance"
+FAR = 250  # nanoseconds; cores that share a cache are below 150
 
 
 def facts() -> dict[str, Any]:
-    """Cores, load, pressure, frequency, sockets, kernel and versions; None where the system does not say."""
+    """Cores, load, pressure, how long a cache line takes to another core and back, frequency, sockets, kernel and versions;
+    None where the system does not say."""
     known = host.host()
     load, pressure = known["load_average"], known["cpu_pressure"]
     return {
@@ -22,6 +24,7 @@ def facts() -> dict[str, Any]:
         "cores": cores(),
         "load": None if load is None else round(load, 2),
         "cpu_pressure": None if pressure is None else 100 * pressure,
+        "cache_line_ns": _native.line_round_trip(),
         "governor": known["cpu_governor"],
         "turbo": None if known["cpu_boost"] is None else known["cpu_boost"] == "1",
         "virtual": known["virtual"],
@@ -52,6 +55,9 @@ def worries(known: dict[str, Any]) -> list[str]:
         found.append(f"the frequency governor is {governor}; {STEADY_GOVERNOR} is steadier")
     if known["turbo"]:
         found.append("turbo is on: the frequency depends on the temperature and on the other cores")
+    if (known.get("cache_line_ns") or 0) > FAR:
+        took = f"a cache line takes {known['cache_line_ns']} ns to another core and back"
+        found.append(f"{took}: the cores are far apart, and what they share is dear; on a virtual machine that may change")
     if known["cores"] < 4:
         found.append(f"{known['cores']} cores: producers, actor and server share them, and contention cannot show")
     if known["build_profile"] not in (None, "release"):

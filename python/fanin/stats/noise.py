@@ -36,7 +36,8 @@ class Checkup:
         worst: The ratio of the two arms whose means lie farthest apart: 1 in a perfect world.
         false_alarms: In how many of the `comparisons` between identical arms the 95 % interval left out 1.
         comparisons: How many pairs of arms there are.
-        facts: The host: cores, load, pressure, governor, buffers, kernel, versions; None where it does not say.
+        facts: The host: cores, load, pressure, how long a cache line takes to another core and back, governor, buffers,
+            kernel, versions; None where it does not say.
         worries: What makes its numbers worse than they need be.
     """
 
