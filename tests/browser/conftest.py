@@ -24,7 +24,8 @@ QUIET = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+# Not of the session: as long as it lives, a loop runs on this thread, and no other test could run one of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no chromium on the PATH")
