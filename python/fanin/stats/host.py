@@ -15,8 +15,8 @@ FAR = 250  # nanoseconds; cores that share a cache are below 150
 
 
 def facts() -> dict[str, Any]:
-    """Cores, load, pressure, how long a cache line takes to another core and back, frequency, sockets, kernel and versions;
-    None where the system does not say."""
+    """Cores and how long a cache line takes from one to another and back, load, pressure, frequency, sockets, kernel and
+    versions; None where the system does not say."""
     known = host.host()
     load, pressure = known["load_average"], known["cpu_pressure"]
     return {
@@ -56,8 +56,8 @@ def worries(known: dict[str, Any]) -> list[str]:
     if known["turbo"]:
         found.append("turbo is on: the frequency depends on the temperature and on the other cores")
     if (known.get("cache_line_ns") or 0) > FAR:
-        took = f"a cache line takes {known['cache_line_ns']} ns to another core and back"
-        found.append(f"{took}: the cores are far apart, and what they share is dear; on a virtual machine that may change")
+        took = f"a cache line takes {known['cache_line_ns']} ns to another core and back: they are far apart"
+        found.append(f"{took}, and what they share is dear; on a virtual machine that may change")
     if known["cores"] < 4:
         found.append(f"{known['cores']} cores: producers, actor and server share them, and contention cannot show")
     if known["build_profile"] not in (None, "release"):
