@@ -15,7 +15,7 @@ FAR = 250  # nanoseconds; cores that share a cache are below 150
 
 
 def facts() -> dict[str, Any]:
-    """Cores and how long a cache line takes from one to another and back, load, pressure, frequency, sockets, kernel and
+    """Cores and how long a cache line takes from one to another and back, load, pressure, frequency, sockets, kernel,
     versions; None where the system does not say."""
     known = host.host()
     load, pressure = known["load_average"], known["cpu_pressure"]
