@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// Processor time, context switches, and memory that was touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
     /// Processor time in the program.
     pub user: Duration,

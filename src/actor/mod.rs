@@ -33,6 +33,7 @@ const LITTLE: usize = 16 * 1024;
 
 /// What an actor has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Account {
     /// Messages that were wholly given to the kernel.
     pub messages: u64,

@@ -14,6 +14,7 @@ use crate::usage::Usage;
 
 /// What was used, from the first send on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cost {
     /// By all together; whatever else the process does meanwhile is in it.
     pub all: Usage,

@@ -35,6 +35,7 @@ pub(super) const LATE: Duration = Duration::from_micros(100);
 
 /// How far the sends began behind their times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lateness {
     /// Sends that began more than 100 µs late.
     pub late: u64,

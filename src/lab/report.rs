@@ -40,6 +40,7 @@ impl Status {
 
 /// The sums over all bursts of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// How it ended.
     pub status: Status,

@@ -19,6 +19,7 @@ pub(crate) const LONGEST_PREFIX: usize = 21;
 
 /// How a message becomes bytes on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Framing {
     /// The bytes as they are. Another message never comes in between.
     #[default]

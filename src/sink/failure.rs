@@ -22,6 +22,7 @@ pub enum FailureKind {
 
 /// Why a sink could not do what it was asked for, with the account at that moment.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Failure {
     /// What kind it is.
     pub kind: FailureKind,

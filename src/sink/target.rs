@@ -14,6 +14,7 @@ const ALLOWED: &str = "allowed are tcp://HOST:PORT, tls://HOST:PORT and unix:///
 
 /// The other end: `tcp://127.0.0.1:9000`, `tcp://[::1]:9000`, `tls://logs.example:6514`, `unix:///run/app.sock`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Target {
     /// A host and port, in the clear.
     Tcp {

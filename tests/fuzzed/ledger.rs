@@ -125,7 +125,9 @@ fn judge(mut ledger: Ledger, pieces: &[&[u8]]) -> Verdict {
         ledger.received(piece, at);
     }
     // Two verdicts on the same stream are compared: their times are not.
-    Verdict { first_byte: None, last_byte: None, latest_byte: None, ..ledger.close() }
+    let mut verdict = ledger.close();
+    (verdict.first_byte, verdict.last_byte, verdict.latest_byte) = (None, None, None);
+    verdict
 }
 
 /// How often each message came, and whether any came after a later one of its producer.

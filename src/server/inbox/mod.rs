@@ -87,6 +87,7 @@ struct Kept {
 
 /// How much an inbox has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Messages that came whole, kept or not.
     pub messages: u64,

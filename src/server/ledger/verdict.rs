@@ -15,6 +15,7 @@ use crate::usage::Usage;
 ///
 /// `delivered + lost` is what was sent. [The module](super) says how far each count is to be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// How much could be shown at all.
     pub proof: Proof,

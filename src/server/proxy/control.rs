@@ -11,6 +11,7 @@ use crate::error::Error;
 
 /// What is done to all connections at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Command {
     /// Nothing is passed any more, either way, and nobody is told: a partition.
     Hold,

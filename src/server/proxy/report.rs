@@ -9,6 +9,7 @@ const MOST_EVENTS: usize = 100_000;
 
 /// Something that was done to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum What {
     /// It was turned away.
     TurnedAway,
@@ -47,6 +48,7 @@ impl What {
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// Which connection; the first accepted is 0.
     pub connection: u64,
@@ -60,6 +62,7 @@ pub struct Event {
 
 /// A proxy's account at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// Connections that were accepted and passed on.
     pub opened: u64,
