@@ -1,9 +1,10 @@
 """What does it cost to be watched? The same short run with a live view and without, side by side; and its own time.
 
-python benches/live_cost.py [quartets [word]]
+python benches/live_cost.py [quartets [word [seconds]]]
 
-With a word, only the loads whose names hold it; the word `same` has both arms unwatched, which shows what the host
-makes of nothing.
+A run lasts 0.06 s if nothing else is said: many short ones tell more of a noisy host, but each has the start of a view
+in it, which a longer one spreads. With a word, only the loads whose names hold it; the word `same` has both arms
+unwatched, which shows what the host makes of nothing.
 
 A quartet is watched, alone, alone, watched, or the other way round as is drawn: what the host does meanwhile falls out
 of its ratio as far as it goes on evenly. Both arms run on a thread beside the main one, as in a notebook, whose kernel
@@ -36,21 +37,22 @@ LOADS = {
     "lanes/batch, 8 producers, 64 B": ("lanes/batch", 8, 64),
 }
 SECONDS = 0.06
-Load = tuple[str, int, int]
+# With the seconds of a run.
+Load = tuple[str, int, int, float]
 # The time a message, the actor's processor time a message, and the share of a core that the view's thread used.
 Costs = tuple[float, float, float]
 
 
 def watched(load: Load) -> Costs:
     """Under a view."""
-    strategy, producers, payload = load
+    strategy, producers, payload, seconds = load
     used = [0.0]
 
     def look(now: fanin.Live[Any]) -> None:
         json.dumps(state(now))
         used.append(time.thread_time())
 
-    view = fanin.live(strategy, producers=producers, payload=payload, rounds=1, min_seconds=SECONDS)
+    view = fanin.live(strategy, producers=producers, payload=payload, rounds=1, min_seconds=seconds)
     begun = time.perf_counter()
     view.listen(look)
     (run,) = view.wait()
@@ -59,8 +61,8 @@ def watched(load: Load) -> Costs:
 
 def alone(load: Load) -> Costs:
     """With nobody looking."""
-    strategy, producers, payload = load
-    plan = fanin.Plan(strategy, producers, payload=payload, rounds=1, min_seconds=SECONDS)
+    strategy, producers, payload, seconds = load
+    plan = fanin.Plan(strategy, producers, payload=payload, rounds=1, min_seconds=seconds)
     with ThreadPoolExecutor(1) as beside:
         (run,) = beside.submit(plan.run, progress=False).result()
     return *costs(run), 0.0
@@ -92,12 +94,12 @@ def said(name: str, logs: list[float]) -> str:
     return f"  {name} {ratio.middle:.4f} times [{ratio.low:.4f}, {ratio.high:.4f}]"
 
 
-def main(count: int = 300, word: str = "") -> None:
+def main(count: int = 300, word: str = "", seconds: float = SECONDS) -> None:
     """Prints some lines a load."""
     random, same = Random(0), word == "same"
     for name, load in LOADS.items():
         if same or word in name:
-            found = list(quartets(load, count, alone if same else watched, random))
+            found = list(quartets((*load, seconds), count, alone if same else watched, random))
             time_logs, actor_logs, shares = (list(column) for column in zip(*found, strict=True))
             print(f"{name}: {'the same twice' if same else 'watched over alone'}, {count} quartets")
             print(said("time a message        ", time_logs), said("actor's processor time", actor_logs), sep="\n")
@@ -106,4 +108,4 @@ def main(count: int = 300, word: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]), *sys.argv[2:3])
+    main(*map(int, sys.argv[1:2]), *sys.argv[2:3], *map(float, sys.argv[3:4]))
