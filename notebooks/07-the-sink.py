@@ -113,10 +113,10 @@ for name in RIVALS:
     print(f"{name:26}" + "".join(f"{rate:11.2f}" for rate in rates))
 
 # %% [markdown]
-# The first two take a message for about the same price: no put beats the put of `SimpleQueue`. But that one's consumer
-# needs the interpreter as well, and so takes time from those who put; and it has no bound: whatever the senders are
-# ahead piles up. What else the program does is in its way too. That is the next question. `make bench-sink` asks many
-# more, and checks each message.
+# No call beats the `put` of `SimpleQueue`: a `send` takes half as long again. But that one's consumer needs the
+# interpreter as well, and so takes time from those who put, while the sink's writer never does; and it has no bound:
+# whatever the senders are ahead piles up. What else the program does is in its way too. That is the next question.
+# `make bench-sink` asks many more, and checks each message.
 #
 # ## Beside a busy thread
 #
