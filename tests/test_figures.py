@@ -30,13 +30,13 @@ def printed(notebook: Any) -> str:
     return "\n".join(output.get("text", "") for output in outputs)
 
 
-def strays(figure: dict[str, Any], text: str) -> str:
-    """How what a notebook printed leaves the range that is quoted; nothing, if it does not."""
+def strays(figure: dict[str, Any], text: str, slack: float = 1.0) -> str:
+    """How what a notebook printed leaves the range that is quoted, by more than `slack`; nothing, if it does not."""
     found = re.search(figure["printed"], text)
     if found is None:
         return f"{figure['notebook']} prints nothing like {figure['printed']}"
     low, high = map(float, re.findall(r"[\d.]+", figure["quote"]))
-    inside = low <= float(found[1]) <= float(found[2]) <= high
+    inside = low / slack <= float(found[1]) <= float(found[2]) <= high * slack
     return "" if inside else f"quoted {figure['quote']}, but {figure['notebook']} has {found[0]}"
 
 
@@ -55,14 +55,19 @@ def test_the_committed_notebook_gives_the_same(figure: dict[str, Any]) -> None:
 @pytest.mark.skipif(not PROVE, reason="executes in full the notebooks that are quoted; run by `make prove`")
 @pytest.mark.parametrize("name", sorted({figure["notebook"] for figure in FROM_NOTEBOOKS}))
 def test_a_notebook_executed_anew_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ends of a range are the most and the least of some medians: another execution may go a tenth beyond."""
     monkeypatch.delenv("FANIN_QUICK", raising=False)
     text = printed(notebooks.execute(ROOT / "notebooks" / f"{name}.py"))
-    assert [found for figure in FROM_NOTEBOOKS if figure["notebook"] == name and (found := strays(figure, text))] == []
+    assert [
+        found for figure in FROM_NOTEBOOKS if figure["notebook"] == name and (found := strays(figure, text, 1.1))
+    ] == []
 
 
 def test_a_figure_that_strays_is_found() -> None:
     figure = {"quote": "2 to 9 times", "notebook": "00", "printed": r"x: ([\d.]+) to ([\d.]+)"}
     assert strays(figure, "x: 2.0 to 8.9") == ""
     assert strays(figure, "x: 1.9 to 8.9") == "quoted 2 to 9 times, but 00 has x: 1.9 to 8.9"
+    assert strays(figure, "x: 1.9 to 9.8", 1.1) == ""
+    assert "1.9 to 9.95" in strays(figure, "x: 1.9 to 9.95", 1.1)
     assert "nothing like" in strays(figure, "y: 3 to 4")
     assert quotes("it was 26\nto 124 times here") == {"26 to 124 times"}
