@@ -32,6 +32,7 @@ def bench(receiver: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
 
 
 def test_every_kind_of_cell_is_measured(receiver: Path, tmp_path: Path) -> None:
+    pytest.importorskip("uvloop")
     kept = tmp_path / "rows.ndjson"
     small = ["--rounds", "1", "--seconds", "0.06", "--samples", "20"]
     done = bench(receiver, "--only", ONE_OF_EACH, "--arms", ARMS, *small, "--json", "--save", str(kept))

@@ -212,7 +212,7 @@ def test_ctrl_c_of_a_sweep_keeps_its_runs(shell: list[str], tmp_path: Path, as_j
     out = tmp_path / "kept.json"
     load = ["--producers", "1,4", "--min-seconds", "0.1", "--rounds", "1000", "--out", str(out)]
     with started([*shell, "sweep", "mpsc/batch,swap/batch", *load, *(["--json"] if as_json else [])]) as process:
-        time.sleep(2)
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=10)
     assert process.returncode == 130

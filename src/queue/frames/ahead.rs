@@ -25,7 +25,7 @@ pub(super) fn ask(filled: &[u8], length: usize) {
     }
 }
 
-/// Asks for one line. On other processors than these it does nothing.
+/// Asks for one line. On other processors than these it does nothing; an x86-64 without this instruction passes over it.
 #[inline]
 fn for_writing(line: *const u8) {
     #[cfg(target_arch = "x86_64")]
