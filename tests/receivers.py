@@ -45,7 +45,7 @@ def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
 def fill(sink: fanin.Sink) -> None:
     """Sends until there is no room for a byte, and has been none for a while: the kernel's buffers are full too."""
     since = time.monotonic()
-    while time.monotonic() - since < 0.25:
+    while time.monotonic() - since < 0.35:
         for message in (b"f" * 100, b"f"):
             with contextlib.suppress(fanin.Full):
                 while True:
