@@ -29,7 +29,7 @@ const PIECES: usize = 64;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Those who wait for room are served when this part of the capacity is free. Eight threads that send faster than the socket
-/// takes are woken a quarter as often then, and their messages of 1 KiB are through a quarter faster; small ones no slower.
+/// takes are woken less than half as often then, and their messages of 1 KiB are through a quarter faster; small ones no slower.
 const SERVED: usize = 4;
 
 /// The longest that room is withheld from those who wait for it.
