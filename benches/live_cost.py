@@ -8,12 +8,13 @@ unwatched, which shows what the host makes of nothing.
 
 A quartet is watched, alone, alone, watched, or the other way round as is drawn: what the host does meanwhile falls out
 of its ratio as far as it goes on evenly. Both arms run on a thread beside the main one, as in a notebook, whose kernel
-has threads of its own: to have a further thread at all changes how a system with few cores places the others.
+has threads of its own, and the main one waits for it in the same way: a further thread, or one more that wakes, changes
+how a system with few cores places the others.
 
 The ratio is taken of the time a message, as proved at the server, and of the actor's processor time a message, which
-the host disturbs less: all that a run pays for being watched is paid by its actor. The view is asked five times a
-second and its state is packed for a notebook each time, as the widget does; what its thread uses for that is a bound of
-what it can take from the run, however it is placed. `cargo bench --bench gauge` has the price of a gauge a drain.
+the host disturbs less: all that a run pays for being watched is paid by its actor. The view looks five times a second
+and its state is packed for a notebook each time, as the widget does; what that takes is a bound of what it can take
+from the run, however it is placed. `cargo bench --bench gauge` has the price of a gauge a drain.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from math import log
 from random import Random
 from typing import Any
@@ -39,24 +40,26 @@ LOADS = {
 SECONDS = 0.06
 # With the seconds of a run.
 Load = tuple[str, int, int, float]
-# The time a message, the actor's processor time a message, and the share of a core that the view's thread used.
+# The time a message, the actor's processor time a message, and the share of a core that the looks used.
 Costs = tuple[float, float, float]
 
 
 def watched(load: Load) -> Costs:
     """Under a view."""
     strategy, producers, payload, seconds = load
-    used = [0.0]
+    used = 0.0
 
     def look(now: fanin.Live[Any]) -> None:
+        nonlocal used
+        begun = time.thread_time()
         json.dumps(state(now))
-        used.append(time.thread_time())
+        used += time.thread_time() - begun
 
     view = fanin.live(strategy, producers=producers, payload=payload, rounds=1, min_seconds=seconds)
     begun = time.perf_counter()
     view.listen(look)
     (run,) = view.wait()
-    return *costs(run), max(used) / (time.perf_counter() - begun)
+    return *costs(run), used / (time.perf_counter() - begun)
 
 
 def alone(load: Load) -> Costs:
@@ -64,7 +67,10 @@ def alone(load: Load) -> Costs:
     strategy, producers, payload, seconds = load
     plan = fanin.Plan(strategy, producers, payload=payload, rounds=1, min_seconds=seconds)
     with ThreadPoolExecutor(1) as beside:
-        (run,) = beside.submit(plan.run, progress=False).result()
+        sweep = beside.submit(plan.run, progress=False)
+        while not sweep.done():
+            wait([sweep], 0.05)
+        (run,) = sweep.result()
     return *costs(run), 0.0
 
 
@@ -76,7 +82,7 @@ def costs(run: fanin.Run) -> tuple[float, float]:
 
 
 def quartets(load: Load, count: int, arm: Callable[[Load], Costs], random: Random) -> Iterator[tuple[float, ...]]:
-    """For each quartet the logarithms of both ratios, and the view's share of a core."""
+    """For each quartet the logarithms of both ratios, and the looks' share of a core."""
     for _ in range(count):
         order = random.choice([(arm, alone, alone, arm), (alone, arm, arm, alone)])
         found = [(call, call(load)) for call in order]
@@ -104,7 +110,7 @@ def main(count: int = 300, word: str = "", seconds: float = SECONDS) -> None:
             print(f"{name}: {'the same twice' if same else 'watched over alone'}, {count} quartets")
             print(said("time a message        ", time_logs), said("actor's processor time", actor_logs), sep="\n")
             if not same:
-                print(f"  the view's thread {sum(shares) / count:.3%} of a core", flush=True)
+                print(f"  the view looks with {sum(shares) / count:.3%} of a core", flush=True)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,47 @@ def test_listeners_hear_of_the_end() -> None:
     assert heard[-1] == "done"
 
 
+def test_looking_takes_no_thread_of_its_own() -> None:
+    before = threading.active_count()
+    view = fanin.live("swap/batch", producers=2, rounds=1, min_seconds=LONG)
+    assert threading.active_count() == before + 1
+    view.stop()
+    view.wait(10)
+
+
+def test_a_run_is_looked_at_four_times_a_second_and_oftener() -> None:
+    heard: list[float] = []
+    view = fanin.live("swap/batch", producers=2, rounds=1, min_seconds=2)
+    view.listen(lambda _: heard.append(time.monotonic()))
+    view.wait(60)
+    assert len(heard) >= 8
+
+
+def test_a_listener_that_fails_is_told_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    heard: list[str] = []
+
+    def fails(_: Live[fanin.Sweep]) -> None:
+        raise ZeroDivisionError
+
+    view = fanin.live("swap/batch", producers=2, rounds=2, min_seconds=0.5)
+    view.listen(fails)
+    view.listen(lambda now: heard.append(now.status))
+    assert view.wait(60).delivered
+    assert [one.exc_type for one in told] == [ZeroDivisionError]
+    assert heard[-1] == "done"
+
+
+def test_a_listener_cannot_wait_for_what_it_holds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    view = fanin.live("swap/batch", producers=2, rounds=1, min_seconds=0.5)
+    view.listen(lambda now: now.wait() and None)
+    assert view.wait(60).delivered
+    assert "call wait() elsewhere" in str(told[0].exc_value)
+
+
 # --- of a sink --------------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 """A sweep or a sink as it goes on: throughput, queue fill, batch size, waiting and drops, several times a second.
 
 `live` returns at once, and a sweep goes on in a thread beside the caller. What it shows is read from a few counts that
-the actor raises at each drain; `benches/live_cost.py` says what that costs.
+the actor raises at each drain, and read by that very thread, which waits for the run meanwhile: a further one would
+cost the run some of its core. `benches/live_cost.py` says what is left of that.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Live", "Moment", "live"]
 
 PERIOD = 0.2
+EARLY = 0.02  # who waits for a run looks up every 40 ms: a look is due in the slice that is nearest
 KEPT = 150  # moments: half a minute
 PATIENCE = 5.0
 Result = TypeVar("Result")
@@ -82,11 +84,10 @@ class Live(Generic[Result]):
         self._result: Any = None
         self._error: BaseException | None = None
         self._status = "running"
-        self._begun = time.monotonic()
+        self._begun = self._then = time.monotonic()
+        self._before = watch.counts()
         self._work = threading.Thread(target=self._carry_out, name="fanin-live", daemon=True)
-        self._look = threading.Thread(target=self._look_on, name="fanin-look", daemon=True)
         self._work.start()
-        self._look.start()
 
     @property
     def status(self) -> str:
@@ -138,15 +139,18 @@ class Live(Generic[Result]):
 
         Raises:
             TimeoutError: It goes on still.
+            RuntimeError: A listener waits for the end that it holds up.
             FaninError: It failed, with that.
         """
+        if threading.current_thread() is self._work and not self._ended.is_set():
+            raise RuntimeError("a listener is called by the thread that it would wait for; call wait() elsewhere")
         # In slices, so that Ctrl-C is heard on every system.
         deadline = None if timeout is None else time.monotonic() + _check.real("timeout", timeout, 1e9, "seconds")
         while not self._ended.wait(0.05):
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError(f"it goes on still after {timeout:g} seconds; .stop() ends it")
-        if threading.current_thread() is not self._look:
-            self._look.join(PATIENCE)  # the last moment belongs to what one has waited for
+        if threading.current_thread() is not self._work:
+            self._work.join(PATIENCE)  # what listeners do at the end belongs to what one has waited for
         if self._error is not None:
             raise self._error
         return cast("Result", self._result)
@@ -156,30 +160,36 @@ class Live(Generic[Result]):
         return self._ended.wait(seconds)
 
     def listen(self, heard: Callable[[Live[Result]], None]) -> None:
-        """Has a function called with this view at each look, from a thread, and once more at the end."""
+        """Has a function called with this view at each look, and once more at the end.
+
+        It is called by the thread that carries a sweep out, whose next run waits for it. One that raises is told to
+        `threading.excepthook`, and is not called again.
+        """
         self._heard.append(heard)
         if self._ended.is_set():
             heard(self)
 
     def _carry_out(self) -> None:
         try:
-            self._result, self._status = self._watch.carry_out()
+            self._result, self._status = self._watch.carry_out(self._look)
+            if not self._moments:
+                self._note()
         except BaseException as error:
             self._error, self._status = error, "failed"
         finally:
             self._ended.set()
-
-    def _look_on(self) -> None:
-        before, then = self._watch.counts(), time.monotonic()
-        while not self._ended.wait(self._period):
-            counts, now = self._watch.counts(), time.monotonic()
-            self._moments.append(self._moment(before, counts, now - then, now - self._begun))
-            before, then = counts, now
             self._tell()
-        if not self._moments:
-            now = time.monotonic()
-            self._moments.append(self._moment(before, self._watch.counts(), now - then, now - self._begun))
-        self._tell()
+
+    def _look(self) -> None:
+        """Called now and then by who carries it out; looks when that is due."""
+        if time.monotonic() - self._then >= self._period - EARLY:
+            self._note()
+            self._tell()
+
+    def _note(self) -> None:
+        counts, now = self._watch.counts(), time.monotonic()
+        self._moments.append(self._moment(self._before, counts, now - self._then, now - self._begun))
+        self._before, self._then = counts, now
 
     def _moment(self, before: dict[str, int], counts: dict[str, int], span: float, at: float) -> Moment:
         rates = {name: (counts[name] - before[name]) / span if span else 0.0 for name in counts}
@@ -199,7 +209,12 @@ class Live(Generic[Result]):
 
     def _tell(self) -> None:
         for heard in tuple(self._heard):
-            heard(self)
+            try:
+                heard(self)
+            except Exception as error:
+                self._heard.remove(heard)
+                of_the_thread = (type(error), error, error.__traceback__, threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(of_the_thread))
 
     def __repr__(self) -> str:
         from .view_text import panel

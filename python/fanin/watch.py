@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,6 +42,7 @@ class Watch(Progress):
         super().__init__(show=False)
         self._plan, self._journal = plan, journal
         self._gauge = _native.Gauge()
+        self._look: Callable[[], None] = lambda: None
         self.total = self.done = 0
         self.label = "starting"
         self.cell: Cell | None = None
@@ -56,6 +58,7 @@ class Watch(Progress):
     def now(self, label: str) -> None:
         """Says what is running; a watch that was told to stop ends the sweep here too."""
         self.label = label
+        self._look()
         if self._gauge.stopped:
             raise KeyboardInterrupt
 
@@ -63,21 +66,23 @@ class Watch(Progress):
         """One more has ended, with this row."""
         self.done += 1
         self.last = found
+        self._look()
 
     def run(self, cell: Cell, knobs: dict[str, Any]) -> dict[str, Any]:
         """Makes one run, under the gauge. One that is stopped ends as Ctrl-C ends it."""
         self.cell = cell
         try:
-            return _native.run(gauge=self._gauge, **knobs)
+            return _native.run(gauge=self._gauge, look=self._look, **knobs)
         except FaninError:
             if self._gauge.stopped:
                 raise KeyboardInterrupt from None
             raise
 
-    def carry_out(self) -> tuple[Sweep, str]:
-        """Makes the sweep, and says how it ended."""
+    def carry_out(self, look: Callable[[], None]) -> tuple[Sweep, str]:
+        """Makes the sweep, looks now and then as it waits for a run, and says how it ended."""
         from .measure import measure
 
+        self._look = look
         WATCHING.set(self)
         try:
             return measure(self._plan, journal=self._journal, progress=self), "done"
@@ -112,11 +117,12 @@ class SinkWatch:
         self._drains = self._stood = 0
         self.label = sink.target
 
-    def carry_out(self) -> tuple[Delivery, str]:
-        """Waits until the sink is closed, and closes it when told to stop."""
+    def carry_out(self, look: Callable[[], None]) -> tuple[Delivery, str]:
+        """Waits until the sink is closed, looks meanwhile, and closes it when told to stop."""
         while not self._sink.closed:
             if self._stop.wait(POLL):
                 return self._sink.close(), "stopped"
+            look()
         return self._sink.delivery, "done"
 
     def counts(self) -> dict[str, int]:

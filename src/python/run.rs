@@ -24,20 +24,22 @@ pub(super) fn check<'py>(py: Python<'py>, strategy: &str, knobs: Option<&Bound<'
 }
 
 /// Runs one cell natively and returns its row. Answers Ctrl-C; every thread has ended when it returns. A gauge shows how
-/// it goes, and can stop it.
+/// it goes, and can stop it; `look` is called now and then meanwhile, by the thread that waits here anyway.
 #[pyfunction]
-#[pyo3(signature = (strategy, gauge=None, **knobs))]
+#[pyo3(signature = (strategy, gauge=None, look=None, **knobs))]
 pub(super) fn run<'py>(
     py: Python<'py>,
     strategy: &str,
     gauge: Option<&PyGauge>,
+    look: Option<&Bound<'py, PyAny>>,
     knobs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let mut cell = cell(py, strategy, knobs)?;
     cell.watch = gauge.map(PyGauge::watch);
     let work = cell.clone();
     let cancel = gauge.map(PyGauge::stopping).unwrap_or_default();
-    let report = wait_unless(py, &cancel, move |cancel| lab::run(&work, cancel))?;
+    let between = || look.map_or(Ok(()), |look| look.call0().map(drop));
+    let report = wait_unless(py, &cancel, between, move |cancel| lab::run(&work, cancel))?;
     row(py, &cell, &report)
 }
 

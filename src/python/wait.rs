@@ -18,13 +18,15 @@ pub(super) fn wait<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
-    wait_unless(py, &Signal::new(), work)
+    wait_unless(py, &Signal::new(), || Ok(()), work)
 }
 
-/// The same, where others may raise `cancel` too.
+/// The same, where others may raise `cancel` too, and something is done between the slices: what that raises ends the work
+/// as well.
 pub(super) fn wait_unless<T: Send + 'static>(
     py: Python<'_>,
     cancel: &Signal,
+    mut between: impl FnMut() -> PyResult<()>,
     work: impl FnOnce(&Signal) -> Result<T> + Send + 'static,
 ) -> PyResult<T> {
     let mut outcome = spawn(work, cancel.clone())?;
@@ -35,7 +37,7 @@ pub(super) fn wait_unless<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => return Err(vanished().into()),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if let Err(raised) = py.check_signals() {
+        if let Err(raised) = py.check_signals().and_then(|()| between()) {
             cancel.raise();
             // Whatever it came to: what was raised is what the caller sees.
             let _ = py.detach(move || outcome.recv());
