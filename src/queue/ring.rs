@@ -265,7 +265,8 @@ impl Sender for RingSender {
     #[inline]
     fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
         let length = self.0.admit(message)?;
-        if self.0.line.is_forming() {
+        // An empty message takes no room: were it to wait and be called, there would be nothing to drain for the next.
+        if length > 0 && self.0.line.is_forming() {
             return Err(SendError::Full);
         }
         self.0.offer(message, length)
