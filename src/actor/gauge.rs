@@ -125,7 +125,8 @@ mod tests {
         gauge.drained(3, 48, 64);
         other.drained(1, 16, 16);
         other.dropped(2);
-        let expected = Reading { messages: 4, bytes: 64, drains: 2, dropped: 2, stood: 64.0 * 48.0 + 16.0 * 16.0, peak: 64 };
+        let expected =
+            Reading { messages: 4, bytes: 64, drains: 2, dropped: 2, stood: 64.0 * 48.0 + 16.0 * 16.0, peak: 64 };
         assert_eq!((gauge.read(), other.read()), (expected, Reading { peak: 0, ..expected }));
     }
 }

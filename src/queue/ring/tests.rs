@@ -3,7 +3,7 @@
 use super::*;
 
 fn open(size: Option<usize>, capacity: Option<Capacity>) -> (RingSender, RingReceiver) {
-    Ring::open(&Shape { size, capacity })
+    Ring::open(&Shape { size, longest: None, capacity })
 }
 
 fn drained(receiver: &mut RingReceiver) -> Vec<u8> {
