@@ -273,6 +273,41 @@ def test_the_first_five_are_shown(server: fanin.Server) -> None:
     assert "came again" in str(error), "losses leave some room for the rest"
 
 
+def lines_of(last: dict[int, int]) -> list[str]:
+    """What producers send, side by side, up to the last of each."""
+    return [f"p{producer} {n}" for n in range(5) for producer in last if n <= last[producer]]
+
+
+def test_producers_with_a_fault_stand_first_among_many(server: fanin.Server) -> None:
+    sent = lines_of(dict.fromkeys(range(64), 4))
+    sent.remove("p60 3")
+    earlier, later = sent.index("p7 1"), sent.index("p7 2")
+    sent[earlier], sent[later] = "p7 2", "p7 1"  # no fault: its order is not asked for
+    deliver(server, *sent, "p33 2")
+    expected = {f"p{n}": [f"p{n} {k}".encode() for k in range(5)] for n in range(64)}
+    error = raised(server, expected=expected)
+    lines = str(error).splitlines()
+    shown = lines[lines.index("the last good sequence of each producer:") + 1 :]
+    assert [line.strip() for line in shown[:4]] == ["'p60': 2", "'p33': 4", "'p7': 0", "'p0': 4"]
+    assert (len(shown), shown[-1]) == (21, "  … and 44 more")
+    assert error.arrivals.faulty == 2
+    assert "'p7'" in str(raised(server, expected=expected, order="per-producer")).partition("last good")[2]
+
+
+def test_who_is_short_of_the_last_stands_first_too(server: fanin.Server) -> None:
+    deliver(server, *lines_of(dict.fromkeys(range(64), 4) | {41: 1}))
+    error = raised(server, 64 * 5, parse=parse, order="per-producer")
+    assert "the last good sequence of each producer:\n  'p41': 1\n  'p0': 4\n" in str(error)
+
+
+def test_what_there_is_no_room_for_is_counted(server: fanin.Server) -> None:
+    deliver(server, *lines_of(dict.fromkeys(range(30), 3) | {7: 4}))
+    expected = {f"p{n}": [f"p{n} {k}".encode() for k in range(5)] for n in range(30)}
+    error = raised(server, expected=expected)
+    assert str(error).endswith("  … and 10 more, 9 of them with a fault too")
+    assert error.arrivals.faulty == 29
+
+
 def test_disorder_is_no_fault_unless_order_is_asked_for(server: fanin.Server) -> None:
     deliver(server, "a 1", "a 0")
     assert server.assert_delivered(parse=parse).reordered == 1

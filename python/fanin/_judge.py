@@ -132,6 +132,7 @@ class _Court:
         self.farthest: dict[Hashable, tuple[int, Key]] = {}
         self.good: dict[Hashable, int] = dict.fromkeys(self.lists, 0)
         self.spoilt: set[Hashable] = set()
+        self.faulty: set[Hashable] = set()
         self.doubled = self.reordered = self.unexpected = 0
         self.examples: list[str] = []
 
@@ -152,6 +153,7 @@ class _Court:
             self.doubled += 1
             self._say(f"{_named(key)} came again: as arrival {self.seen[key]}, and as arrival {place}")
             self.spoilt.add(key[0])
+            self.faulty.add(key[0])
             return
         self.seen[key] = place
         self._order(place, key)
@@ -190,6 +192,7 @@ class _Court:
             return
         self.reordered += 1
         if self.order:
+            self.faulty.add(key[0])
             self._say(f"{_named(key)} came after {_named(farthest[1], beside=key)}, as arrival {place}")
 
     def _rank(self, key: Key) -> int:
@@ -221,10 +224,21 @@ class _Court:
             reordered=self.reordered,
             unexpected=self.unexpected,
             examples=tuple(self.examples[:MOST_EXAMPLES]),
-            last_good={producer: self._last(producer, done) for producer, done in self.good.items()},
+            last_good=self._last_good(),
             cut=cut,
             malformed=malformed,
+            faulty=sum(producer in self.faulty for producer in self.good),
         )
+
+    def _last_good(self) -> dict[Hashable, int | None]:
+        """Those with a fault first, then those whose order was not asked for, then the others; the shortest first."""
+        found = {producer: self._last(producer, done) for producer, done in self.good.items()}
+
+        def weight(producer: Hashable) -> tuple[bool, bool, int]:
+            last = found[producer]
+            return producer not in self.faulty, producer not in self.spoilt, -1 if last is None else last
+
+        return {producer: found[producer] for producer in sorted(found, key=weight)}
 
     def _last(self, producer: Hashable, done: int) -> int | None:
         if done == 0:
@@ -234,6 +248,7 @@ class _Court:
     def _lost(self, count: int | None) -> int:
         """What did not come; its examples stand before all others."""
         missing = list(self._missing())
+        self.faulty.update(producer for producer, _ in missing)
         told = [f"{_named(key)} did not come" for key in missing[:MOST_EXAMPLES]]
         unnamed = 0 if count is None or self.sent else max(count - len(self.seen) - len(missing), 0)
         if unnamed and len(told) < MOST_EXAMPLES:
