@@ -63,6 +63,33 @@ def dedent(text: str) -> str:
     return dedent(text)
 
 
+SAMPLE = """
+RECORDS = [b"record %d" % n for n in range(1000)]
+
+class MyShipper:
+    def start(self, *address):
+        self.address = address
+
+    def ship(self, n):
+        with socket.create_connection(self.address) as client:
+            client.sendall(b"".join(record + b"\\n" for record in RECORDS[:n]))
+
+my_shipper = MyShipper()
+
+def test_my_shipper(fanin_server):
+    records = {records}
+    my_shipper.start(fanin_server.host, fanin_server.port); my_shipper.ship(1000)
+    fanin_server.wait_for(1000, timeout=60)
+    fanin_server.assert_delivered(1000)
+    fanin_server.assert_delivered(expected=records, order="per-producer")
+"""
+
+
+@pytest.mark.parametrize("records", ["RECORDS", '{"mine": RECORDS}'], ids=["list", "dict"])
+def test_records_of_one_producer_are_a_list_or_have_its_name(suite: pytest.Pytester, records: str) -> None:
+    run(suite, SHIP + SAMPLE.replace("{records}", records)).assert_outcomes(passed=1)
+
+
 def test_a_failure_says_what_was_lost_and_what_the_server_saw(suite: pytest.Pytester) -> None:
     test = """
     def test_it(fanin_server):

@@ -15,6 +15,7 @@ from . import _format
 __all__ = ["Arrivals", "counted"]
 
 MOST_PRODUCERS_SHOWN = 20
+OF_ONE = "a list is what one producer sent, in its order: for several take {producer: [messages]}, or parse="
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class Arrivals:
         told = {producer: "none" if last is None else f"{last}" for producer, last in self.last_good.items()}
         if set(told) == {None}:
             last = self.last_good[None]
-            return ["what was to come first did not" if last is None else f"all is well up to message {last}"]
+            lines = ["what was to come first did not" if last is None else f"all is well up to message {last}"]
+            return [*lines, OF_ONE] if self.reordered and self.order == "per-producer" else lines
         shown = [f"  {producer!r}: {last}" for producer, last in told.items()][:MOST_PRODUCERS_SHOWN]
         more = [f"  … and {len(told) - len(shown):,} more{self._hidden(len(shown))}"] if len(told) > len(shown) else []
         return ["the last good sequence of each producer:", *shown, *more]

@@ -189,7 +189,9 @@ class Server:
         Args:
             n: How many messages were sent.
             expected: The messages that were sent: a list of bytes, or for each producer one, `{producer: [bytes, …]}`.
-            order: What order is asked for beside: `"per-producer"`, `"total"` (that of the list), or None.
+                Without `parse`, a list is what one producer sent.
+            order: What order is asked for beside: `"per-producer"` (that of each producer's list), `"total"` (that of
+                the whole list), or None.
             parse: Reads from a message `(producer, sequence)`, sequences counted from 0. Without `expected` every
                 producer's sequences must be there from 0 on, and `n` says how many there are of all.
 
@@ -214,6 +216,8 @@ class Server:
         inbox = self._messages("assert_delivered")
         if n is not None:
             n = _check.integer("n", n, 0, 1 << 62)
+        if order is not None:
+            _check.one_of("order", order, _judge.ORDERS)
         if expected is None and parse is None:
             if n is None:
                 raise PlanError("assert_delivered: allowed is at least one of n, expected and parse")
