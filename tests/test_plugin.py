@@ -82,12 +82,19 @@ def test_my_shipper(fanin_server):
     fanin_server.wait_for(1000, timeout=60)
     fanin_server.assert_delivered(1000)
     fanin_server.assert_delivered(expected=records, order="per-producer")
+
+def test_it_says_what_was_lost(fanin_server):
+    records = {records}
+    my_shipper.start(fanin_server.host, fanin_server.port); my_shipper.ship(999)
+    fanin_server.assert_delivered(expected=records, order="per-producer", timeout=0.5)
 """
 
 
 @pytest.mark.parametrize("records", ["RECORDS", '{"mine": RECORDS}'], ids=["list", "dict"])
 def test_records_of_one_producer_are_a_list_or_have_its_name(suite: pytest.Pytester, records: str) -> None:
-    run(suite, SHIP + SAMPLE.replace("{records}", records)).assert_outcomes(passed=1)
+    result = run(suite, SHIP + SAMPLE.replace("{records}", records))
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*NotArrived: 999 of 1,000 messages arrived: lost 1,*", "*message 999 did not come"])
 
 
 def test_a_failure_says_what_was_lost_and_what_the_server_saw(suite: pytest.Pytester) -> None:

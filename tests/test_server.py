@@ -2,6 +2,7 @@
 
 import errno
 import pickle
+import re
 import socket
 import struct
 import threading
@@ -135,6 +136,7 @@ def test_what_does_not_come_in_time_is_told() -> None:
             server.wait_for(3, timeout=0.1)
         assert time.monotonic() - start < 5
     assert isinstance(caught.value, (fanin.ArrivalTimeout, AssertionError))
+    assert "assert_delivered(expected=…, timeout=…) says" in str(caught.value)
     assert pickle.loads(pickle.dumps(caught.value)).arrivals.arrived == 2
 
 
@@ -197,6 +199,42 @@ def test_what_was_delivered_is_shown(server: fanin.Server) -> None:
         assert str(shown).startswith("10 messages arrived, each once")
     assert server.assert_delivered(10).proof == "count"
     assert dict(server.assert_delivered(parse=parse).last_good) == {"a": 4, "b": 4}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"n": 10},
+        {"expected": RECORDS, "order": "per-producer"},
+        {"n": 10, "parse": parse, "order": "per-producer"},
+    ],
+    ids=["count", "expected", "parse"],
+)
+@pytest.mark.parametrize("framing", ["lines", lambda data: ((parts := data.split(b"\n"))[:-1], parts[-1])])
+def test_what_is_on_its_way_is_waited_for(framing: Any, asked: dict[str, Any]) -> None:
+    with fanin.Server(framing=framing) as server, connect(server) as client:
+        early, late = ("".join(f"{m}\n" for m in some).encode() for some in (SOUND[:-2], SOUND[-2:]))
+        client.sendall(early)
+        threading.Timer(0.1, client.sendall, (late,)).start()
+        assert server.assert_delivered(**asked, timeout=60).delivered
+
+
+def test_messages_that_came_again_do_not_end_the_waiting(server: fanin.Server) -> None:
+    deliver(server, "a", "b", "b")
+    threading.Timer(0.1, send, (server, b"c\n")).start()
+    error = raised(server, expected=[b"a", b"b", b"c"], timeout=60)
+    assert (error.arrivals.arrived, error.arrivals.lost, error.arrivals.doubled) == (4, 0, 1)
+
+
+def test_a_loss_is_told_after_the_time_with_what_the_server_saw(server: fanin.Server) -> None:
+    deliver(server, *[m for m in SOUND if m != "a 2"])
+    start = time.monotonic()
+    error = raised(server, expected=RECORDS, timeout=0.1)
+    assert 0.1 <= time.monotonic() - start < 30
+    assert "lost 1" in str(error)
+    assert "producer 'a': message 2 did not come" in str(error)
+    assert re.search(r"waited for up to 0\.1 s; 1 connection, \d open, 36 bytes received$", str(error))
+    assert raised(server, 10, timeout=0.01).arrivals.proof == "count"
 
 
 #: What is sent, what is asked, the four counts, and some words of what is told.
@@ -333,6 +371,9 @@ def test_equal_messages_are_counted_each(server: fanin.Server) -> None:
         ({}, "at least one of n, expected and parse"),
         ({"n": -1}, "n=-1"),
         ({"n": 1, "order": "total"}, "a count shows no order"),
+        ({"n": 2, "expected": [b"a 0"]}, "n=2: expected= has 1 message"),
+        ({"parse": parse, "timeout": 1}, "timeout=1: allowed is None: how many to wait for"),
+        ({"n": 1, "timeout": -1}, "timeout=-1"),
         ({"n": 1, "order": "totl"}, "order='totl': allowed are per-producer, total; did you mean total?"),
         ({"expected": {"a": [b"x"], "b": [b"x"]}, "order": "per-producer"}, "'a' and 'b' both send b'x'"),
         ({"expected": [b"a"], "order": "any"}, "order='any': allowed are per-producer, total"),

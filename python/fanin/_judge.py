@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from . import _check, _format
-from ._inbox import Arrival
+from ._inbox import Arrival, Inbox
 from .arrivals import Arrivals
 from .errors import PlanError
 
@@ -23,22 +24,30 @@ ORDERS = ("per-producer", "total")
 
 
 def judged(
-    arrivals: Sequence[Arrival],
+    inbox: Inbox,
     *,
     count: int | None = None,
     expected: object = None,
     order: str | None = None,
     parse: Parse | None = None,
-    broken: tuple[int, int] = (0, 0),
+    timeout_ns: int = 0,
 ) -> Arrivals:
-    """Each message by itself: which one it is, whether it came before, and after which."""
+    """Each message by itself: which one it is, whether it came before, and after which.
+
+    While some are missing and there is time, it waits for at least so many more.
+    """
     if expected is None and order == "total":
         raise _check.refuse("order", order, "a total order needs expected=, the messages in that order")
     sent = None if expected is None else _Sent.of(expected, order, parse)
-    court = _Court(sent, order)
-    for place, arrival in enumerate(arrivals):
-        court.hear(place, arrival.data, parse)
-    return court.verdict(len(arrivals), count, broken)
+    if sent is not None and count not in (None, len(sent.contents)):
+        raise _check.refuse("n", count, f"expected= has {_format.plural(len(sent.contents), 'message')}")
+    court = _Court(sent, count, order, parse)
+    deadline = time.monotonic_ns() + timeout_ns
+    court.hear(inbox.arrivals())
+    while (missing := court.missing()) and (left := deadline - time.monotonic_ns()) > 0:
+        inbox.wait(court.heard + missing, left)
+        court.hear(inbox.arrivals(court.heard))
+    return court.verdict(inbox.broken())
 
 
 @dataclass(slots=True)
@@ -120,8 +129,9 @@ def _named(key: Key, beside: Key | None = None) -> str:
 class _Court:
     """Hears the messages one by one, as they arrived."""
 
-    def __init__(self, sent: _Sent | None, order: str | None) -> None:
-        self.sent, self.order = sent, order
+    def __init__(self, sent: _Sent | None, count: int | None, order: str | None, parse: Parse | None) -> None:
+        self.sent, self.count, self.order, self.parse = sent, count, order, parse
+        self.heard = 0
         self.seen: dict[Key, int] = {}
         self.places = {key: place for place, key in enumerate(sent.contents)} if sent else {}
         self.lists = self._by_producer()
@@ -139,9 +149,19 @@ class _Court:
             lists.setdefault(producer, []).append(sequence)
         return lists
 
-    def hear(self, place: int, data: bytes, parse: Parse | None) -> None:
-        """One message."""
-        key = self._which(place, data, parse)
+    def hear(self, arrivals: Iterable[Arrival]) -> None:
+        """The next messages."""
+        for arrival in arrivals:
+            self._hear(self.heard, arrival.data)
+            self.heard += 1
+
+    def missing(self) -> int:
+        """How many are still to come, as far as that is known."""
+        wanted = len(self.sent.contents) if self.sent else self.count or 0
+        return max(wanted - len(self.seen), 0)
+
+    def _hear(self, place: int, data: bytes) -> None:
+        key = self._which(place, data)
         if key is None:
             self.unexpected += 1
             return
@@ -155,11 +175,11 @@ class _Court:
         self._order(place, key)
         self._advance(key)
 
-    def _which(self, place: int, data: bytes, parse: Parse | None) -> Key | None:
-        if parse is None:
+    def _which(self, place: int, data: bytes) -> Key | None:
+        if self.parse is None:
             return self._by_content(place, data)
         try:
-            key = _key(parse(data))
+            key = _key(self.parse(data))
         except PlanError:
             raise
         except Exception as error:  # whatever a user's function makes of bytes that are none of its own
@@ -206,13 +226,13 @@ class _Court:
         else:
             self.spoilt.add(producer)
 
-    def verdict(self, arrived: int, count: int | None, broken: tuple[int, int]) -> Arrivals:
+    def verdict(self, broken: tuple[int, int]) -> Arrivals:
         """What it all comes to."""
-        lost = self._lost(count)
+        lost = self._lost(self.count)
         cut, malformed = broken
         return Arrivals(
-            arrived=arrived,
-            expected=len(self.sent.contents) if self.sent else count,
+            arrived=self.heard,
+            expected=len(self.sent.contents) if self.sent else self.count,
             order=self.order,
             proof="once",
             lost=lost,
