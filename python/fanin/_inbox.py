@@ -106,9 +106,14 @@ class Split:
         return self._pulled()[start:]
 
     def broken(self) -> tuple[int, int]:
-        """Connections with a rest that is no message yet."""
+        """Connections with a rest that is no message yet, less all that may still be open: no fewer have ended so.
+
+        Who is open is asked before what came is read, so that whoever has ended by then has brought all it had.
+        """
+        before = self._server.report()
         self._pulled()
-        return sum(map(bool, self._rests.values())), 0
+        may_go_on = before["open"] + self._server.report()["opened"] - before["opened"]
+        return max(sum(map(bool, self._rests.values())) - may_go_on, 0), 0
 
     def clear(self) -> None:
         """Forgets what came; what is unfinished goes on."""

@@ -34,7 +34,8 @@ class Arrivals:
         examples: The first few of what went wrong, in words.
         last_good: For each producer the sequence of its last message up to which all came, once and in order; None
             where there is none. Producers with a fault stand first.
-        cut: Connections that ended in the middle of a message.
+        cut: Connections that ended in the middle of a message. Where a callable tells messages apart, and others are
+            open, there may be more.
         malformed: Connections whose stream was not framed as it should be.
         faulty: How many producers have a fault: a message that is lost or came again, or out of the order asked for.
     """
