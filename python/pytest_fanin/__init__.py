@@ -16,6 +16,7 @@ extension, only when a fixture is used.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -148,12 +149,21 @@ def _kept(request: pytest.FixtureRequest, make: Callable[..., Made]) -> Iterator
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds to a failed test's report what its servers and proxies have seen."""
+    """Adds to a failed test's report, and to that of its setup or teardown, what its servers and proxies have seen."""
     report = yield
-    made = [one for some in item.stash.get(OPEN, []) for one in some]
-    if report.when == "call" and report.failed and made:
+    if report.failed and (made := _seen(item)):
         report.sections.append(("fanin", "\n".join(f"{one!r}\n  {_facts(one.report())}" for one in made)))
     return report
+
+
+def _seen(item: pytest.Item) -> list[Any]:
+    """What the factories made for this test, and what fixtures of the suite's own gave it: those may be a module's."""
+    fanin = sys.modules.get("fanin")
+    if fanin is None:
+        return []
+    made = [one for some in item.stash.get(OPEN, []) for one in some]
+    given = [one for one in getattr(item, "funcargs", {}).values() if isinstance(one, (fanin.Server, fanin.Proxy))]
+    return list({id(one): one for one in made + given}.values())
 
 
 def _facts(report: dict[str, Any]) -> str:
