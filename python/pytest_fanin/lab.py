@@ -26,6 +26,12 @@ class Lab:
     Attributes:
         check: Nothing is measured; each strategy is run once, and has to deliver.
         strict: What stays undecided fails.
+
+    Example:
+        >>> from pytest_fanin import Lab
+        >>> def test_batching_pays(fanin_lab: Lab) -> None:
+        ...     fanin_lab.assert_ratio("swap/batch", over="mpsc-one/each", at_least=3, messages=100)
+        >>> test_batching_pays(Lab(check=True))
     """
 
     def __init__(self, *, check: bool = False, strict: bool = False) -> None:
