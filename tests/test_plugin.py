@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,13 @@ def test_records_of_one_producer_are_a_list_or_have_its_name(suite: pytest.Pytes
     result = run(suite, SHIP + SAMPLE.replace("{records}", records))
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*NotArrived: 999 of 1,000 messages arrived: lost 1,*", "*message 999 did not come"])
+
+
+def test_what_the_readme_shows_runs(suite: pytest.Pytester) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "fanin_server" in block)
+    shipper = SAMPLE.partition("def test")[0].replace("RECORDS[:n]", "n") + "records = RECORDS\n\n"
+    run(suite, SHIP + shipper + block, "--fanin-check").assert_outcomes(passed=3)
 
 
 def test_a_failure_says_what_was_lost_and_what_the_server_saw(suite: pytest.Pytester) -> None:
