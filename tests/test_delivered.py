@@ -126,6 +126,10 @@ def test_half_a_message_is_no_fault_when_all_that_was_expected_came(framing: Any
         assert (shown.delivered, shown.cut) == (True, 1)
         assert "each once, each producer's in order\n1 connection ended in the middle of a message" in str(shown)
         assert "1 connection ended in the middle" in str(raised(server, expected=[b"a", b"b", b"c"]))
+        with pytest.raises(
+            fanin.ArrivalTimeout, match=r"1 too few in 0\.01 s; 2 connections.*\n1 connection ended .*\n"
+        ):
+            server.wait_for(3, timeout=0.01)
 
 
 # --- what went wrong -------------------------------------------------------------------------------------------------

@@ -168,8 +168,9 @@ class Server:
         if inbox.wait(n, _check.nanoseconds("timeout", timeout)):
             return
         told = arrivals.counted(inbox.count(), n, inbox.broken())
-        which = "which did not, assert_delivered(expected=…, timeout=…) says in place of wait_for"
-        raise ArrivalTimeout(f"{told} in {timeout:g} s; {self._clients()}; {which}", told)
+        count, *more = str(told).splitlines()
+        which = f"which are missing, assert_delivered(expected=…, timeout={timeout:g}) says in place of wait_for"
+        raise ArrivalTimeout("\n".join([f"{count} in {timeout:g} s; {self._clients()}", *more, which]), told)
 
     def _clients(self) -> str:
         """What is known of those who were to send."""
