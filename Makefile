@@ -203,8 +203,14 @@ prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.m
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 
+# What is published of a notebook is its full execution, as committed; that each still runs is seen before.
+$(VENV)/.executed: $(BUILT) $(wildcard notebooks/*) scripts/execute_notebooks.py
+	$(call say,docs: executing the notebooks in their quick mode; this takes a minute or two)
+	@$(PYTHON) scripts/execute_notebooks.py --check
+	@touch $@
+
 .PHONY: docs
-docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warning or a dead link is an error
+docs: $(BUILT) $(VENV)/.docs $(VENV)/.executed ## the documentation, in docs/_build/html; a warning or a dead link is an error
 	$(call say,docs: docs/_build/html)
 	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@$(PYTHON) scripts/check_docs.py docs/_build/html

@@ -47,7 +47,8 @@ toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-# The pages' own cells are run when the pages are built; notebooks come executed in full, as they are committed.
+# The pages' own cells are run when the pages are built. Notebooks come executed in full, as they are committed, with
+# the figures that the pages quote; `make docs` executes them anew before, in their quick mode.
 nb_execution_mode = "force"
 nb_execution_excludepatterns = ["notebooks/*"]
 nb_execution_raise_on_error = True

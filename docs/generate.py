@@ -73,13 +73,11 @@ def write(docs: Path) -> None:
 
 
 def notebook(source: Path, target: Path) -> None:
-    """The executed notebook beside its text; where there is none yet, the text without outputs."""
-    if source.with_suffix(".ipynb").exists():
-        shutil.copy(source.with_suffix(".ipynb"), target)
-        return
-    import jupytext
-
-    jupytext.write(jupytext.read(source), target)
+    """The notebook as it was executed in full, with the figures that the pages quote; without one there is no page."""
+    executed = source.with_suffix(".ipynb")
+    if not executed.exists():
+        raise SystemExit(f"docs/generate.py: {executed.name} is missing: run `make notebooks`")
+    shutil.copy(executed, target)
 
 
 def check_names() -> None:

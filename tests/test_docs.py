@@ -94,6 +94,16 @@ def test_columns_commands_and_fixtures_have_their_words(generate: ModuleType, mo
         generate.rows_table()
 
 
+def test_a_notebook_that_was_not_executed_has_no_page(generate: ModuleType, tmp_path: Path) -> None:
+    source, target = tmp_path / "00-planted.py", tmp_path / "page.ipynb"
+    source.write_text("# %%\n1 + 1\n")
+    with pytest.raises(SystemExit, match=r"00-planted\.ipynb is missing: run `make notebooks`"):
+        generate.notebook(source, target)
+    source.with_suffix(".ipynb").write_text("executed")
+    generate.notebook(source, target)
+    assert target.read_text() == "executed"
+
+
 FILE = re.compile(r"(?<![\w/.])(?:benches|docs|examples|models|notebooks|scripts|src|tests)/[\w./-]*\w\.\w+")
 TEXTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")]
 TEXTS += [path for path in (ROOT / "docs").glob("[!_n]*/**/*.md") if "generated" not in path.parts]
