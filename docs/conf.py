@@ -36,7 +36,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!fanin\b).*"), ("py:.*", r"fanin\.[a-z_]\w
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_class_signature = "separated"
+autodoc_class_signature = "mixed"
 autodoc_default_options = {"exclude-members": "__new__, __init__"}
 python_maximum_signature_line_length = 88
 napoleon_google_docstring = True
@@ -76,6 +76,12 @@ def literal(app: object, what: str, name: str, item: object, options: object, li
         lines.insert(0, "")  # or napoleon takes what stands before a colon for a type
 
 
+def takes(app: object, what: str, name: str, item: object, options: object, *signature: str) -> tuple[str, None] | None:
+    """No list of arguments for a class that nobody makes by hand: its fields are in its docstring."""
+    return ("", None) if what == "class" and name.removeprefix("fanin.") not in generate.MADE else None
+
+
 def setup(app: Sphinx) -> None:
-    """Before napoleon looks at them."""
+    """The docstrings before napoleon looks at them."""
     app.connect("autodoc-process-docstring", literal, priority=100)
+    app.connect("autodoc-process-signature", takes)

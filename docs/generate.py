@@ -41,6 +41,8 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
                 "ArrivalTimeout", "Forked", "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}
+# Classes that a program makes itself: their pages begin with what they take. The others come of a call.
+MADE = {"Plan", "Sink", "SinkHandler", "SyslogFormatter", "Server", "Proxy"}
 
 PLACES = {
     "round": "The round that the run was made in; what is compared is compared within a round.",
@@ -106,7 +108,7 @@ def directive(name: str) -> str:
         return f".. autofunction:: fanin.{name}"
     if issubclass(item, BaseException):
         return f".. autoexception:: fanin.{name}\n   :show-inheritance:"
-    inherited = "\n   :inherited-members: tuple, object" if name in ("Sweep", "Strategies") else ""
+    inherited = "\n   :inherited-members: tuple, object" if name in ("Sweep", "Strategies", "Sink") else ""
     return f".. autoclass:: fanin.{name}\n   :members:{inherited}"
 
 

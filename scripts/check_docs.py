@@ -3,16 +3,18 @@
 python scripts/check_docs.py docs/_build/html
 
 Every link within it leads to a page and a place that are there, and every reference to a name of fanin is a link;
-nothing is loaded from elsewhere; every public name has a place of its own.
+nothing is loaded from elsewhere; every public name, and what its class can do, has a place of its own.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from types import GetSetDescriptorType
 from urllib.parse import unquote, urlsplit
 
 STYLE_LOADS = re.compile(r"""(?:url\(|@import\s)\s*["']?([^"')\s;]+)""")
@@ -97,11 +99,29 @@ def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
     return not parts.fragment or unquote(parts.fragment) in pages[target].ids
 
 
-def main(folder: str) -> int:
-    """Prints what is wrong; 1 if anything is."""
+def public() -> list[str]:
+    """The names of the package, and what its classes can do; what another public class lends has its place there."""
     import fanin
 
-    found = problems(Path(folder), [name for name in fanin.__all__ if not name.startswith("__")])
+    found = [name for name in fanin.__all__ if not name.startswith("__")]
+    classes = {name: item for name in found if isinstance(item := getattr(fanin, name), type)}
+    for name, item in classes.items():
+        lenders = [base for base in item.__mro__ if base is item or base not in classes.values()]
+        members = {member for base in lenders if base.__module__.startswith("fanin") for member in vars(base)}
+        found += [f"{name}.{member}" for member in sorted(members) if is_ability(item, member)]
+    return found
+
+
+def is_ability(item: type, member: str) -> bool:
+    """Whether a member is a method or a property; fields have their words in the docstring of the class."""
+    value = inspect.getattr_static(item, member)
+    kinds = (classmethod, staticmethod, property, GetSetDescriptorType)
+    return not member.startswith("_") and (callable(value) or isinstance(value, kinds))
+
+
+def main(folder: str) -> int:
+    """Prints what is wrong; 1 if anything is."""
+    found = problems(Path(folder), public())
     print(*found, sep="\n" if found else "", end="\n" if found else "", file=sys.stderr)
     return bool(found)
 

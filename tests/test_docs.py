@@ -77,6 +77,15 @@ def generate() -> ModuleType:
     return module
 
 
+def test_what_classes_can_do_needs_a_place_too() -> None:
+    names = check_docs.public()
+    for name in ("Sink", "Sink.send", "Sink.delivery", "Sink.from_socket", "Sweep.compare", "Table.to_pandas"):
+        assert name in names
+    # A field has its word in the docstring; what a public class lends, or a stranger, has its place elsewhere.
+    for name in ("Run.status", "Comparison.to_pandas", "SinkHandler.setLevel", "Sink._native"):
+        assert name not in names
+
+
 def test_every_public_name_has_a_page(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     generate.check_names()
     monkeypatch.setattr(fanin, "__all__", [*fanin.__all__, "planted"])
