@@ -5,6 +5,7 @@ import asyncio
 import inspect
 import logging
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_its_links_lead_to_files() -> None:
     # A notebook is executed from its text; `test_notebooks.py` asks whether it was.
     sources = [link.replace(".ipynb", ".py") for link in links]
     assert [link for link in sources if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_versions_it_needs_are_those_of_the_package(page: str) -> None:
+    """Who has an older one is told before, not by the compiler."""
+    rust = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["rust-version"]
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    text = (ROOT / page).read_text()
+    assert re.search(rf"Rust (≥ )?{re.escape(rust)}\b", text)
+    assert re.search(rf"Python (≥ )?{re.escape(python)}\b", text)
 
 
 def test_its_targets_are_there() -> None:
