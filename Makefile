@@ -111,6 +111,11 @@ demo: $(if $(wildcard $(BUILT)),$(BUILT),.venv-demo/.built) ## answer the articl
 	@.venv-demo/bin/python -m pip --quiet install --no-index --no-deps --force-reinstall .venv-demo/dist/fanin-*.whl
 	@touch $@
 
+.PHONY: newcomer
+newcomer: ## a fresh clone of what is committed, and `make demo` in it: as the README shows, in under five minutes?
+	$(call say,newcomer: scripts/newcomer.py $(ARGS))
+	@python3 scripts/newcomer.py $(ARGS)
+
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import newcomer
 import pytest
+from newcomer import alike
 
 import fanin
 from fanin import cli
@@ -25,11 +27,6 @@ LESS = {
     "messages=10_000": "messages=500",
     "fanin.live(plan)": "view = fanin.live(plan)",
 }
-
-
-def alike(text: str) -> str:
-    """A text with its numbers, its lines' lengths and its spaces left out: what is the same on every machine."""
-    return " ".join(re.sub(r"[\d.,]*\d", "#", text.replace("─", "")).split())
 
 
 def test_its_python_about_the_lab_runs(
@@ -61,10 +58,9 @@ def test_the_demo_ends_as_it_shows(
     less = "article --workers 1,8,64,512 --messages 20 --rounds 2 --out out"
     assert cli.main(less.split()) == 0
     said = alike("".join(capsys.readouterr()))
-    (shown,) = re.findall(r"```text\n(3\. .*?)```", README, re.DOTALL)
-    table, end = shown.split("…\nwrote")
+    table, end = newcomer.shown(README)
     assert alike(table) in said
-    assert said.endswith(alike(f"wrote{end}"))
+    assert said.endswith(alike(end))
     assert Path("out/article.png").exists()
 
 
