@@ -3,7 +3,7 @@
 python scripts/newcomer.py [--keep FOLDER]
 
 Clones what is committed, makes the demo there, and says how long that took. It ends with 1 if the picture is not there,
-if what was printed does not end as the README shows, or if it took five minutes or more. Needs a network for the packages.
+if what was printed does not end as the README shows, or if it took five minutes or more. Needs a network for packages.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def problems(folder: Path, printed: str, seconds: float) -> list[str]:
 def demo(folder: Path) -> tuple[int, str]:
     """`make demo`, shown as it goes: its code, and all that it printed."""
     theirs = {name: value for name, value in os.environ.items() if not NOT_THEIRS.match(name)}
+    theirs["PYTHONUNBUFFERED"] = "1"  # lines in the order in which they are said, as on a terminal
     lines = []
     with subprocess.Popen(
         ["make", "demo"], cwd=folder, env=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
