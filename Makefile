@@ -57,7 +57,7 @@ $(VENV)/.%: requirements-%.txt $(READY)
 	@touch $@
 
 .PHONY: lock
-lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a network)
+lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv, as of `pip install uv`, and a network)
 	$(call say,lock: requirements-*.txt)
 	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links "$$@"; }; \
@@ -163,11 +163,12 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 
 .PHONY: check-targets
 check-targets: $(VENV)/.release ## does the crate compile for arm64, macOS, Windows; are the workflows in order
-	$(call say,check-targets: cargo check elsewhere; the schemas of .github/)
+	$(call say,check-targets: cargo check elsewhere; the schemas of .github/ and CITATION.cff)
 	@scripts/targets.sh $(VENV)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 
 .PHONY: loom
 loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
