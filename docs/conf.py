@@ -32,7 +32,7 @@ nitpicky = True
 smartquotes = False
 # What is not fanin's own is documented elsewhere, and there is no network to look it up; nor has a page what only its
 # inner modules name, whose names have no capital: a method of a class has to be there.
-nitpick_ignore_regex = [("py:.*", r"(?!fanin\b).*"), ("py:.*", r"fanin\.[a-z_]\w*\..*")]
+nitpick_ignore_regex = [("py:.*", r"(?!(pytest_)?fanin\b).*"), ("py:.*", r"(pytest_)?fanin\.[a-z_]\w*\..*")]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -55,7 +55,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Notes a reference that leads nowhere."""
-        if self.in_reference and not self.in_link and data.startswith("fanin."):
+        if self.in_reference and not self.in_link and data.startswith(("fanin.", "pytest_fanin.")):
             self.unresolved.append(data)
 
 
