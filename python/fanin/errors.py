@@ -1,4 +1,5 @@
-"""What fanin raises. Every class here is a `FaninError`, and also the built-in exception that a caller may expect.
+"""What fanin raises. Every class here is a `FaninError`, and also the built-in exception that a caller may expect,
+where there is one.
 
 ```text
 FaninError
