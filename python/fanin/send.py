@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import _format, errors, progress
+from . import _check, _format, errors, progress
+from ._stderr import complain
 
 if TYPE_CHECKING:
     from .delivery import Delivery
@@ -41,6 +42,7 @@ def send(
     """
     from .sink import Sink
 
+    timeout = _check.timeout("timeout", timeout)
     if source is None and sys.stdin is None:
         raise OSError(errno.EBADF, "standard input is closed")
     sink, began, trouble, code = Sink(target, **settings), time.monotonic(), "", OK
@@ -61,7 +63,7 @@ def send(
         code = NOT_DELIVERED
     _account(delivery, time.monotonic() - began, as_json=as_json)
     if trouble:
-        print(f"fanin: error: {trouble}", file=sys.stderr)
+        complain(f"fanin: error: {trouble}")
     return code
 
 
