@@ -114,6 +114,65 @@ def test_a_callable_that_returns_something_else_is_told() -> None:
             server.count()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [([3], b""), (["a"], b""), ([b"a"], 3), ([b"a"], "b"), (b"abc", b""), (3, b""), ([b"a"], None), ([b"a"],), None],
+    ids=repr,
+)
+def test_a_callable_that_does_not_return_bytes_is_told_each_time(given: object) -> None:
+    split: Any = lambda data: given  # noqa: E731
+    with fanin.Server(framing=split) as server:
+        send(server, b"abc")
+        settle(server, bytes_received=3)
+        for ask in (server.count, server.messages, server.count):
+            with pytest.raises(fanin.PlanError, match=r"framing=.*messages, rest"):
+                ask()
+
+
+def test_what_is_like_bytes_is_taken_as_bytes() -> None:
+    def split(data: bytes) -> Any:
+        return (bytearray(part) for part in data.split()), memoryview(b"")
+
+    def pair(data: bytes) -> Any:
+        return [*split(data)]
+
+    with fanin.Server(framing=pair) as server:
+        send(server, b"a bc")
+        settle(server, bytes_received=4)
+        assert server.messages() == [b"a", b"bc"]
+        assert {type(message) for message in server.messages()} == {bytes}
+
+
+def test_what_a_callable_fails_over_is_not_lost() -> None:
+    fails = [ValueError("not yet")]
+
+    def split(data: bytes) -> tuple[list[bytes], bytes]:
+        if fails:
+            raise fails.pop()
+        *whole, rest = data.split(b"\n")
+        return whole, rest
+
+    with fanin.Server(framing=split) as server:
+        send(server, b"one\ntwo\n")
+        settle(server, bytes_received=8)
+        with pytest.raises(ValueError, match="not yet"):
+            server.count()
+        assert server.messages() == [b"one", b"two"]
+
+
+def test_a_callable_cannot_ask_its_own_server() -> None:
+    def split(data: bytes) -> tuple[list[bytes], bytes]:
+        return [data] * server.count(), b""
+
+    with fanin.Server(framing=split) as server:
+        send(server, b"abc")
+        settle(server, bytes_received=3)
+        for ask in (server.count, server.messages):
+            with pytest.raises(fanin.FaninError, match="cannot ask its own server"):
+                ask()
+        server.clear()
+
+
 def test_what_is_beyond_the_record_is_counted_only() -> None:
     with fanin.Server(framing="lines", record=100) as server:
         send(server, b"x\n" * 1000)
