@@ -21,7 +21,8 @@ CODES = """exit codes:
   2    an argument, a plan or a journal is wrong, or a file that was asked for cannot be written; nothing was started
   3    the system refused: a port in use, a file that cannot be read, a full disk, a package that is not installed
   130  Ctrl-C
-  141  the reader of a pipe went away"""
+  141  the reader of a pipe went away
+  143  SIGTERM, to `fanin send`; as after Ctrl-C, what it had taken is sent and accounted for"""
 
 
 class Parser(argparse.ArgumentParser):
