@@ -62,7 +62,7 @@ def _guarded(options: argparse.Namespace) -> int:
     except errors.SweepInterrupted as stop:
         return _interrupted(options, stop)
     except (errors.PlanError, errors.JournalError) as error:
-        return _say(str(error), BAD_ARGUMENT, error.page)
+        return _say(str(error).replace("; resume=True finishes", "; --resume finishes"), BAD_ARGUMENT, error.page)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except errors.NotDelivered as error:
@@ -292,7 +292,7 @@ def _plan_arguments(parser: Parser) -> None:
 
 def _number(text: str) -> int | str:
     """A number, or words in its place."""
-    return int(text) if text.removeprefix("-").isdecimal() else text
+    return int(text) if text.isascii() and text.removeprefix("-").isdecimal() else text
 
 
 _number.__name__ = "number"
