@@ -13,6 +13,8 @@ from .errors import FaninError
 
 __all__ = ["Arrival", "Inbox", "Native", "Split", "Splitter", "inbox"]
 
+SLICE_NS = 100_000_000
+
 #: Takes what has come of one connection's stream and is no message yet; gives the messages in it, and what is left.
 Splitter = Callable[[bytes], tuple[Iterable[bytes], bytes]]
 
@@ -32,14 +34,17 @@ class Arrival(NamedTuple):
 class Inbox(Protocol):
     """What arrived, and what is known of what did not."""
 
+    #: Whether the server is: then nothing is waited for.
+    stopped: bool
+
     def count(self) -> int:
         """How many messages came."""
 
     def wait(self, messages: int, timeout_ns: int) -> bool:
         """Whether so many came in time."""
 
-    def arrivals(self) -> list[Arrival]:
-        """All of them; raises where some were not kept."""
+    def arrivals(self, start: int = 0) -> list[Arrival]:
+        """All of them, or those from a number on; raises where some were not kept."""
 
     def broken(self) -> tuple[int, int]:
         """How many connections ended within a message, and how many were not framed as they should be."""
@@ -48,11 +53,26 @@ class Inbox(Protocol):
         """Forgets all of it."""
 
 
-class Native:
-    """Messages that the core tells apart."""
+class _Waiting:
+    """What both kinds have: a server that brings messages, or whatever comes, until it is stopped."""
 
     def __init__(self, server: _native.Server) -> None:
-        self._server = server
+        self._server, self.stopped = server, False
+
+    def _come(self, messages: int, timeout_ns: int) -> bool:
+        """Whether so many came in time. In slices: from a server that is stopped meanwhile nothing comes any more."""
+        deadline = time.monotonic_ns() + timeout_ns
+        while True:
+            # Asked before it is counted: what a stopped server has counted is all.
+            left = 0 if self.stopped else max(0, deadline - time.monotonic_ns())
+            if self._server.wait(messages, min(left, SLICE_NS)):
+                return True
+            if left <= SLICE_NS:
+                return False
+
+
+class Native(_Waiting):
+    """Messages that the core tells apart."""
 
     def count(self) -> int:
         """How many messages came, kept or not."""
@@ -60,14 +80,14 @@ class Native:
 
     def wait(self, messages: int, timeout_ns: int) -> bool:
         """Whether so many came in time."""
-        return self._server.wait(messages, timeout_ns)
+        return self._come(messages, timeout_ns)
 
-    def arrivals(self) -> list[Arrival]:
-        """All of them."""
+    def arrivals(self, start: int = 0) -> list[Arrival]:
+        """All of them, or those from a number on."""
         messages, kept, _, _ = self._server.counts()
         if kept < messages:
             raise _overflow(f"the first {kept:,} of {messages:,} messages were kept")
-        return [Arrival(*one) for one in self._server.messages(0)]
+        return [Arrival(*one) for one in self._server.messages(start)]
 
     def broken(self) -> tuple[int, int]:
         """Cut and malformed connections."""
@@ -79,14 +99,15 @@ class Native:
         self._server.clear()
 
 
-class Split:
+class Split(_Waiting):
     """Messages that a callable tells apart, whenever somebody asks for them.
 
     Where it raises, or gives something else, nothing is taken from what came: whoever asks next asks it again.
     """
 
     def __init__(self, server: _native.Server, split: Splitter) -> None:
-        self._server, self._split = server, split
+        super().__init__(server)
+        self._split = split
         self._lock = threading.Lock()
         self._splitter: int | None = None
         self._seen = 0
@@ -102,18 +123,23 @@ class Split:
         deadline = time.monotonic_ns() + timeout_ns
         while self.count() < messages:
             left = deadline - time.monotonic_ns()
-            if left <= 0 or not self._server.wait(self._seen + 1, left):
+            if left <= 0 or not self._come(self._seen + 1, left):
                 return self.count() >= messages
         return True
 
-    def arrivals(self) -> list[Arrival]:
-        """All of them."""
-        return list(self._pulled())
+    def arrivals(self, start: int = 0) -> list[Arrival]:
+        """All of them, or those from a number on."""
+        return self._pulled()[start:]
 
     def broken(self) -> tuple[int, int]:
-        """Connections with a rest that is no message yet."""
+        """Connections with a rest that is no message yet, less all that may still be open: no fewer have ended so.
+
+        Who is open is asked before what came is read, so that whoever has ended by then has brought all it had.
+        """
+        before = self._server.report()
         self._pulled()
-        return sum(map(bool, self._rests.values())), 0
+        may_go_on = before["open"] + self._server.report()["opened"] - before["opened"]
+        return max(sum(map(bool, self._rests.values())) - may_go_on, 0), 0
 
     def clear(self) -> None:
         """Forgets what came; what is unfinished goes on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -20,7 +19,6 @@ FRAMINGS = ("lines", "length", "rfc6587")
 LARGEST_FRAME = 1 << 30
 LARGEST_RECORD = 1 << 40
 MOST_CONNECTIONS = 1 << 20
-SLICE_NS = 100_000_000
 
 
 class Server:
@@ -170,25 +168,21 @@ class Server:
         """
         inbox = self._messages("wait_for")
         n = _check.integer("n", n, 0, 1 << 62)
-        if self._came(inbox, n, _check.nanoseconds("timeout", timeout)):
+        if inbox.wait(n, _check.nanoseconds("timeout", timeout)):
             return
-        state = self.report()
+        timeout = float(timeout)
         told = arrivals.counted(inbox.count(), n, inbox.broken())
-        clients = f"{_format.plural(state['opened'], 'connection')}, {state['open']:,} open"
-        received = _format.plural(state["bytes_received"], "byte")
-        span = "; the server is stopped" if self._stopped else f" in {float(timeout):g} s"
-        raise ArrivalTimeout(f"{told}{span}; {clients}, {received} received", told)
+        count, *more = str(told).splitlines()
+        which = f"which are missing, assert_delivered(expected=…, timeout={timeout:g}) says in place of wait_for"
+        span = "" if self._stopped else f" in {timeout:g} s"
+        raise ArrivalTimeout("\n".join([f"{count}{span}; {self._clients()}", *more, which]), told)
 
-    def _came(self, inbox: _inbox.Inbox, n: int, timeout_ns: int) -> bool:
-        """Whether so many came in time. In slices: a server that is stopped meanwhile gets no more."""
-        deadline = time.monotonic_ns() + timeout_ns
-        while True:
-            # Asked before it is counted: what a stopped server has counted is all.
-            left = 0 if self._stopped else max(0, deadline - time.monotonic_ns())
-            if inbox.wait(n, min(left, SLICE_NS)):
-                return True
-            if left <= SLICE_NS:
-                return False
+    def _clients(self) -> str:
+        """What is known of those who were to send."""
+        state = self.report()
+        stopped = "the server is stopped; " if self._stopped else ""
+        clients = f"{_format.plural(state['opened'], 'connection')}, {state['open']:,} open"
+        return f"{stopped}{clients}, {_format.plural(state['bytes_received'], 'byte')} received"
 
     def assert_delivered(
         self,
@@ -197,18 +191,24 @@ class Server:
         expected: object = None,
         order: str | None = None,
         parse: Parse | None = None,
+        timeout: float | None = None,
     ) -> Arrivals:
-        """Shows that what was sent has arrived. Needs a `framing`; call `wait_for` before it.
+        """Shows that what was sent has arrived. Needs a `framing`. Ctrl-C ends its waiting.
 
         A count alone proves a count, and the result says so. With `expected` or `parse`, each message must have come
-        once.
+        once. Connections may have ended in the middle of a message, as those of a client that sends again do: the
+        result's `cut` counts them.
 
         Args:
             n: How many messages were sent.
             expected: The messages that were sent: a list of bytes, or for each producer one, `{producer: [bytes, …]}`.
-            order: What order is asked for beside: `"per-producer"`, `"total"` (that of the list), or None.
+                Without `parse`, a list is what one producer sent.
+            order: What order is asked for beside: `"per-producer"` (that of each producer's list), `"total"` (that of
+                the whole list), or None.
             parse: Reads from a message `(producer, sequence)`, sequences counted from 0. Without `expected` every
                 producer's sequences must be there from 0 on, and `n` says how many there are of all.
+            timeout: The most seconds to wait until all is there; needs `n` or `expected`. What comes after all is there
+                is not waited for. None judges what is there now.
 
         Returns:
             What was shown; its text is a sentence.
@@ -222,27 +222,21 @@ class Server:
             >>> with fanin.Server(framing="lines") as server:
             ...     with socket.create_connection((server.host, server.port)) as client:
             ...         client.sendall(b"one\\ntwo\\n")
-            ...     server.wait_for(2)
-            ...     shown = server.assert_delivered(expected=[b"one", b"two"], order="total")
+            ...     shown = server.assert_delivered(expected=[b"one", b"two"], order="total", timeout=5)
             ...     first = server.arrivals()[0]
             >>> shown.delivered, shown.proof, first.data
             (True, 'once', b'one')
         """
         inbox = self._messages("assert_delivered")
-        if n is not None:
-            n = _check.integer("n", n, 0, 1 << 62)
-        if expected is None and parse is None:
-            if n is None:
-                raise PlanError("assert_delivered: allowed is at least one of n, expected and parse")
-            if order is not None:
-                raise _check.refuse("order", order, "a count shows no order: that needs expected= or parse=")
-            verdict = arrivals.counted(inbox.count(), n, inbox.broken())
+        n, waits = _asked(n, expected, order, parse, timeout)
+        if expected is not None or parse is not None:
+            verdict = _judge.judged(inbox, count=n, expected=expected, order=order, parse=parse, timeout_ns=waits)
         else:
-            verdict = _judge.judged(
-                inbox.arrivals(), count=n, expected=expected, order=order, parse=parse, broken=inbox.broken()
-            )
+            inbox.wait(n or 0, waits)
+            verdict = arrivals.counted(inbox.count(), n or 0, inbox.broken())
         if not verdict.delivered:
-            raise NotArrived(str(verdict), verdict)
+            waited = "" if timeout is None else f"\nwaited for up to {float(timeout):g} s; {self._clients()}"
+            raise NotArrived(f"{verdict}{waited}", verdict)
         return verdict
 
     def _messages(self, method: str) -> _inbox.Inbox:
@@ -256,6 +250,8 @@ class Server:
         """Closes every connection, joins its threads. What it counted and kept stays. A second call does nothing."""
         self._native.stop()
         self._stopped = True
+        if self._inbox is not None:
+            self._inbox.stopped = True
 
     def __del__(self) -> None:
         if not getattr(self, "_stopped", True):
@@ -283,6 +279,24 @@ def listening(host: object) -> tuple[str, str | None]:
     if scheme != "unix" or not path:
         raise _check.refuse("host", host, "allowed are a name or an address, with port= beside it, or 'unix:///path'")
     return "", path
+
+
+def _asked(
+    n: int | None, expected: object, order: str | None, parse: Parse | None, timeout: float | None
+) -> tuple[int | None, int]:
+    """How many, and for how many nanoseconds to wait for them; raises for a question that has no answer."""
+    n = None if n is None else _check.integer("n", n, 0, 1 << 62)
+    if order is not None:
+        _check.one_of("order", order, _judge.ORDERS)
+    waits = 0 if timeout is None else _check.nanoseconds("timeout", timeout)
+    if expected is None and parse is None:
+        if n is None:
+            raise PlanError("assert_delivered: allowed is at least one of n, expected and parse")
+        if order is not None:
+            raise _check.refuse("order", order, "a count shows no order: that needs expected= or parse=")
+    if expected is None and n is None and timeout is not None:
+        raise _check.refuse("timeout", timeout, "allowed is None: how many to wait for, n= or expected= says")
+    return n, waits
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
