@@ -240,6 +240,8 @@ class Sweep(Questions):
         return f"{_format.plural(len(self), 'run')}: {size}; {verdict}{without}"
 
     def __repr__(self) -> str:
+        if not len(self):
+            return f"Sweep of {self._title()}"
         table = self.summary()
         lines = repr(table).splitlines()
         hidden = len(lines) - SHOWN_ROWS
