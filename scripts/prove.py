@@ -109,7 +109,9 @@ def seeds(output: str) -> str:
 def runs(output: str) -> str:
     """How many inputs each target was given."""
     found = re.findall(r"^fuzzed (\w+): (\d+) runs", output, re.MULTILINE)
-    return ", ".join(f"{name} {int(count):,}" for name, count in found) + " inputs"
+    short = [name for name, count in found if int(count) < 1_000_000]
+    told = ", ".join(f"{name} {int(count):,}" for name, count in found) + " inputs"
+    return told + (f", {len(short)} short of a million" if short else "")
 
 
 def soaked(output: str) -> str:
@@ -197,7 +199,7 @@ class Outcome:
     def is_short(self) -> bool:
         """Whether it did less than it should have."""
         return self.word not in ("passed", NOT_RUN) or bool(
-            re.search(r"[1-9]\d* not to their end|given up", self.extent)
+            re.search(r"[1-9]\d* (?:not to their end|short of)|given up", self.extent)
         )
 
     def row(self) -> str:

@@ -30,7 +30,8 @@ import pytest
         (prove.seeds, "simulated: 5000 seeds: Hardship { losses: 12, in_doubt: 3 }\n"
          "simulated: 1000 seeds: Hardship { losses: 2, in_doubt: 4 }\n", "6,000 seeds, 14 losses, 7 in doubt"),
         (prove.runs, "fuzzed framing: 1200000 runs, nothing found\nfuzzed plan: 400 runs, nothing found\n",
-         "framing 1,200,000, plan 400 inputs"),
+         "framing 1,200,000, plan 400 inputs, 1 short of a million"),
+        (prove.runs, "fuzzed framing: 1200000 runs, nothing found\n", "framing 1,200,000 inputs"),
         (prove.soaked, "soaked: 600 s\ntests/test_soak.py soaked: 601 s, 9 scenes\n", "601 s, 9 scenes"),
         (prove.soaked, "", "nothing soaked"),
         (prove.tried, "tried: 100 forks\n.tried: 50 forks\n.tried: 9 Ctrl-C\n.\n= 3 passed in 1 s =\n",
@@ -65,6 +66,8 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     assert "| good | no failure, but short | 3 models" in prove.page([halted])
     whole = dataclasses.replace(halted, extent="3 models, 7 interleavings, 0 not to their end")
     assert "Fell short" not in prove.page([whole])
+    few = dataclasses.replace(halted, extent="framing 1,200,000, plan 400 inputs, 1 short of a million")
+    assert "Fell short: good (passed; framing" in prove.page([few])
 
 
 @pytest.fixture
