@@ -121,11 +121,13 @@ def soaked(output: str) -> str:
 
 
 def tried(output: str) -> str:
-    """How often processes were forked, ended and interrupted, beside the tests."""
+    """How often processes were forked, ended and interrupted, beside the tests, and how quickly they answered."""
     total: dict[str, int] = {}
     for count, what in re.findall(r"tried: (\d+) ([\w -]+)", output):
         total[what] = total.get(what, 0) + int(count)
-    return ", ".join([tests(output), *(f"{count:,} {what}" for what, count in total.items())])
+    told = [tests(output), *(f"{count:,} {what}" for what, count in total.items())]
+    answers = [int(ms) for ms in re.findall(r"answered: (\d+) ms at the median", output)]
+    return ", ".join(told + ([f"answered within {max(answers)} ms at the median of each call"] if answers else []))
 
 
 def bugs(output: str) -> str:

@@ -36,6 +36,9 @@ import pytest
         (prove.soaked, "", "nothing soaked"),
         (prove.tried, "tried: 100 forks\n.tried: 50 forks\n.tried: 9 Ctrl-C\n.\n= 3 passed in 1 s =\n",
          "3 tests, 150 forks, 9 Ctrl-C"),
+        (prove.tried, "tried: 2 Ctrl-C\nanswered: 9 ms at the median, 90 ms at the most\ntried: 1 Ctrl-C\n"
+         "answered: 12 ms at the median, 12 ms at the most\n= 2 passed in 1 s =\n",
+         "2 tests, 3 Ctrl-C, answered within 12 ms at the median of each call"),
     ],
 )  # fmt: skip
 def test_what_a_step_did_is_read_from_what_it_said(extent: object, output: str, said: str) -> None:

@@ -3,13 +3,13 @@
 import copy
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from pressing import press_often
 
 import fanin
 
@@ -205,8 +205,8 @@ def test_leaving_with_a_running_server_is_quiet(hold: str) -> None:
 WAITING = """
 import time, fanin
 with fanin.Server(framing={framing}) as server:
-    print("started", flush=True)
     try:
+        print("started", flush=True)
         server.wait_for(1, timeout=100)
     except KeyboardInterrupt:
         print(time.monotonic(), flush=True)
@@ -220,18 +220,7 @@ PRESSED = 50 if PROVE else 2
 @pytest.mark.parametrize("framing", ["'lines'", "lambda data: ([], data)"], ids=["core", "callable"])
 def test_ctrl_c_ends_a_wait(framing: str) -> None:
     """Failure mode 14."""
-    for _ in range(PRESSED):
-        command = [sys.executable, "-c", WAITING.format(framing=framing)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdout
-            assert process.stdout.readline() == "started\n"
-            time.sleep(0.1)
-            pressed = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=20)
-        assert (process.returncode, stderr) == (0, "")
-        assert float(stdout) - pressed < 0.5
-    print(f"tried: {PRESSED} Ctrl-C")
+    press_often(WAITING.format(framing=framing), times=PRESSED)
 
 
 REENTRY = """
