@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -69,27 +70,71 @@ print(sink.delivery.accepted, sum(not task.cancelled() for task in tasks))
 """
 
 
-@pytest.mark.timeout(600)
+IN_FLIGHT = 1000 if PROVE else 10
+
+
+@pytest.mark.timeout(3600)
 def test_an_exit_with_tasks_in_flight_loses_nothing_that_was_taken() -> None:
     with Receiver(chunk=4096) as receiver:
-        for turn in range(100 if PROVE else 10):
+        for turn in range(IN_FLIGHT):
             done = python(FLIGHT, receiver.url, str(turn % 10 / 1000))
             assert (done.returncode, done.stderr) == (0, "")
             accepted, taken = map(int, done.stdout.split())
             assert accepted == taken
             wait_for(lambda: receiver.streams and receiver.ended.is_set())
             assert len(frames("lines", bytes(receiver.streams.pop()))) == accepted
+    print(f"tried: {IN_FLIGHT} exits with tasks in flight")
+
+
+BUSY = """
+import mmap, sys, threading, time, fanin
+sink = fanin.Sink(sys.argv[1], framing="lines", capacity=4096).open()
+with open(sys.argv[3], "r+b") as file:
+    taken = memoryview(mmap.mmap(file.fileno(), 32)).cast("Q")
+
+def load(producer):
+    try:
+        while True:
+            sink.send(b"%d %d" % (producer, taken[producer]))
+            taken[producer] += 1
+    except fanin.Closed:
+        pass
+
+for producer in range(4):
+    threading.Thread(target=load, args=(producer,), daemon=True).start()
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.timeout(3600)
+def test_an_exit_beside_daemons_that_send_loses_nothing_that_was_taken(tmp_path: Path) -> None:
+    """A file has what they were told of. Whom the end met in a send may not be told any more that it was taken."""
+    counts = tmp_path / "taken"
+    with Receiver(chunk=4096) as receiver:
+        for turn in range(IN_FLIGHT):
+            counts.write_bytes(bytes(32))
+            done = python(BUSY, receiver.url, str(turn % 10 / 1000), str(counts))
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            wait_for(lambda: receiver.streams and receiver.ended.is_set())
+            came: dict[int, list[int]] = {0: [], 1: [], 2: [], 3: []}
+            for line in frames("lines", bytes(receiver.streams.pop())):
+                producer, number = map(int, line.split())
+                came[producer].append(number)
+            for producer, taken in enumerate(struct.unpack("4Q", counts.read_bytes())):
+                assert came[producer] == list(range(len(came[producer])))
+                assert taken <= len(came[producer]) <= taken + 1
+    print(f"tried: {IN_FLIGHT} exits with daemons that send")
 
 
 STALLED = """
-import sys, threading, fanin
+import sys, threading, time, fanin
 sink = fanin.Sink(sys.argv[1], capacity="64 KiB", send_buffer=4096, close_timeout=0.5).open()
 {before}
 try:
     while True:
         sink.send(bytes(1000), timeout=0.3)
 except fanin.Full:
-    pass
+    print(time.monotonic(), flush=True)
 """
 DAEMONS = """
 def load():
@@ -101,17 +146,22 @@ for _ in range(8):
 """
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("before", ["", DAEMONS], ids=["plain", "daemons"])
 def test_an_exit_beside_a_peer_that_does_not_read_ends_and_says_what_it_left(before: str) -> None:
-    for _ in range(100 if PROVE else 3):
+    turns, took = 100 if PROVE else 3, []
+    for _ in range(turns):
         with stalled() as listener:
-            began = time.monotonic()
             done = python(STALLED.format(before=before), url_of(listener))
+            took.append(time.monotonic() - float(done.stdout))
             assert done.returncode == 0, done.stderr
-            assert time.monotonic() - began < 15
             assert re.search(r"fanin: at exit: tcp://127.*of [0-9]+ accepted messages.* unsent", done.stderr), (
                 done.stderr
             )
+    print(f"tried: {turns} exits beside a stalled peer")
+    print(f"ended {max(took):.2f} s after the script at the most, with a close_timeout of 0.5 s")
+    # Half a second beyond the timeout on a machine with nothing else to do; a busy one gets some slack.
+    assert max(took) < 0.5 + 0.5 + 3, took
 
 
 ORPHAN = """
