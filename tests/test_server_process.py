@@ -248,6 +248,34 @@ def test_finalisers_may_ask_while_an_answer_is_made() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
 
 
+ITSELF = """
+import socket, fanin
+
+def split(data):
+    for ask in (server.count, server.messages, server.clear):
+        try:
+            ask()
+        except fanin.FaninError as error:
+            told.append(str(error))
+    return data.split(b";")[:-1], data.rpartition(b";")[2]
+
+told = []
+with fanin.Server(framing=split) as server:
+    with socket.create_connection((server.host, server.port)) as client:
+        client.sendall(b"a;b;")
+    server.wait_for(2, 20)
+    assert server.messages() == [b"a", b"b"]
+print(len(told) >= 3, set(told))
+"""
+
+
+def test_a_framing_that_asks_its_own_server_is_told() -> None:
+    """Failure mode 16: it would wait for itself."""
+    done = python(ITSELF)
+    said = "True {'the server was asked by its own framing=, or by what interrupted it'}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
 SUB = """
 import sys, fanin
 kind = "{kind}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from . import _check, _native
@@ -83,7 +84,8 @@ class Split:
 
     def __init__(self, server: _native.Server, split: Splitter) -> None:
         self._server, self._split = server, split
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_asked = False
         self._seen = 0
         self._rests: dict[int, bytes] = {}
         self._arrivals: list[Arrival] = []
@@ -112,13 +114,26 @@ class Split:
 
     def clear(self) -> None:
         """Forgets what came; what is unfinished goes on."""
-        with self._lock:
+        with self._alone():
             self._server.clear()
             self._seen = 0
             self._arrivals = []
 
-    def _pulled(self) -> list[Arrival]:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time. Who would wait for itself is told; a forked child too, where the lock may be held for ever."""
+        self._server.counts()
         with self._lock:
+            if self._is_asked:
+                raise FaninError("the server was asked by its own framing=, or by what interrupted it")
+            try:
+                self._is_asked = True
+                yield
+            finally:
+                self._is_asked = False
+
+    def _pulled(self) -> list[Arrival]:
+        with self._alone():
             pieces, kept, _, _ = self._server.counts()
             if kept < pieces:
                 raise _overflow("the first bytes were kept, and more came")
