@@ -58,16 +58,16 @@ library, by = ctypes.CDLL(sys.argv[1]), int(sys.argv[2])
 def stepped(call):
     # How long a call takes in whose midst the clock is set.
     wall, began = time.time(), time.monotonic()
-    setting = threading.Timer(0.2, library.step, (ctypes.c_long(by),))
+    setting = threading.Timer(0.1, library.step, (ctypes.c_long(by),))
     setting.start()
     outcome = call()
     took = time.monotonic() - began
     setting.join()
     assert abs(time.time() - wall - by) < 1000, "the clock was not set"
-    assert took > 0.2, (call, "it ended before the clock was set")
+    assert took > 0.1, (call, "it ended before the clock was set")
     return outcome, took
 
-def late(call, kind, seconds=0.5):
+def late(call, kind, seconds=0.3):
     def attempt():
         try:
             call()
@@ -79,11 +79,11 @@ def late(call, kind, seconds=0.5):
 load = fanin.open_loop(rate=10_000)
 run, took = stepped(lambda: fanin.run("swap/batch", 2, 3000, payload=64, load=load))
 assert run.status in ("ok", "saturated") and run.latency_max_ns < 60e9 and took < 60, run
-run, took = stepped(lambda: fanin.run("lanes/batch", 2, 1000, min_seconds=0.6))
+run, took = stepped(lambda: fanin.run("lanes/batch", 2, 1000, min_seconds=0.2))
 assert run.status == "ok" and run.deliver_ns < 60e9 and took < 60, run
 
 with fanin.Server(framing="lines") as server:
-    late(lambda: server.wait_for(1, timeout=0.5), AssertionError)
+    late(lambda: server.wait_for(1, timeout=0.3), AssertionError)
 
 listener = socket.create_server(("127.0.0.1", 0))
 url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
@@ -93,12 +93,12 @@ try:
         sink.send(bytes(1000), timeout=0.3)
 except fanin.Full:
     pass
-late(lambda: sink.send(bytes(1000), timeout=0.5), fanin.Full)
-late(lambda: sink.flush(timeout=0.5), fanin.TimedOut)
-late(lambda: asyncio.run(sink.flush_async(timeout=0.5)), fanin.TimedOut)
-late(lambda: sink.close(timeout=0.5), fanin.TimedOut)
+late(lambda: sink.send(bytes(1000), timeout=0.3), fanin.Full)
+late(lambda: sink.flush(timeout=0.3), fanin.TimedOut)
+late(lambda: asyncio.run(sink.flush_async(timeout=0.3)), fanin.TimedOut)
+late(lambda: sink.close(timeout=0.3), fanin.TimedOut)
 
-with fanin.Sink(url, write_timeout=0.5, capacity="64 KiB", send_buffer=4096) as sink:
+with fanin.Sink(url, write_timeout=0.3, capacity="64 KiB", send_buffer=4096) as sink:
     def fill():
         while True:
             sink.send(bytes(1000))
@@ -110,7 +110,7 @@ with fanin.Sink(url, write_timeout=0.5, capacity="64 KiB", send_buffer=4096) as 
 
 listener.close()
 sink = fanin.Sink(url, reconnect="at_most_once", backoff=(0.05, 0.1))
-late(lambda: sink.open(timeout=0.5), fanin.TimedOut)
+late(lambda: sink.open(timeout=0.3), fanin.TimedOut)
 before = sink.stats().failed_attempts
 while sink.stats().failed_attempts < before + 5:
     time.sleep(0.01)
