@@ -130,6 +130,12 @@ def tried(output: str) -> str:
     return ", ".join(told + ([f"answered within {max(answers)} ms at the median of each call"] if answers else []))
 
 
+def pythons(output: str) -> str:
+    """On which Pythons, and how often."""
+    versions = re.findall(r"^  python[\d.]+: ([\w.]+)$", output, re.MULTILINE)
+    return f"{' and '.join(versions)}{' alone' * (len(versions) == 1)}, {tried(output)}"
+
+
 def bugs(output: str) -> str:
     """What caught each planted bug, as a table."""
     rows = CAUGHT.findall(output)
@@ -180,6 +186,10 @@ STEPS = (
     Step("AddressSanitizer and leaks", "scripts/asan.sh", 3600, tests),
     Step("soak", f"{PYTEST} -s tests/test_soak.py", 1800, soaked),
     Step("forks, exits, Ctrl-C", f"{PYTEST} -s {' '.join(APART[1:])}", 7200, tried),
+    # What depends on the interpreter, on each that is found; a tenth as often as on this one.
+    Step("each Python: exits, daemons, sub-interpreters", "make pythons", 3600, pythons,
+         {"FANIN_TESTS": " ".join(APART[1:]), "FANIN_EXITS": "100",
+          "PYTEST_ADDOPTS": "-s -o timeout=3600 -k 'exit or ends_well or leaving or sub_interpreter'"}),
     Step("cargo, the long tests", "cargo test --locked --features rivals --lib --tests -- --ignored --skip over_lanes "
          "--skip over_ring", 5400, tests),
     Step("pytest, the long tests", f"{PYTEST} {' '.join(f'--ignore {path}' for path in APART)}", 14400, tests),

@@ -39,6 +39,10 @@ import pytest
         (prove.tried, "tried: 2 Ctrl-C\nanswered: 9 ms at the median, 90 ms at the most\ntried: 1 Ctrl-C\n"
          "answered: 12 ms at the median, 12 ms at the most\n= 2 passed in 1 s =\n",
          "2 tests, 3 Ctrl-C, answered within 12 ms at the median of each call"),
+        (prove.pythons, "  python3.11: 3.11.7\ntried: 100 exits\n3 passed in 1.2s\n  python3.13: 3.13.0rc1\n"
+         "tried: 100 exits\n4 passed, 1 skipped in 1.1s\nthe wheel holds on 2 Pythons\n",
+         "3.11.7 and 3.13.0rc1, 7 tests, 200 exits"),
+        (prove.pythons, "  python3.11: 3.11.7\n3 passed in 1.2s\n", "3.11.7 alone, 3 tests"),
     ],
 )  # fmt: skip
 def test_what_a_step_did_is_read_from_what_it_said(extent: object, output: str, said: str) -> None:

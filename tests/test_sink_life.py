@@ -13,6 +13,8 @@ from pressing import press_often
 from receivers import Receiver, frames, stalled, url_of, wait_for
 
 PROVE = os.environ.get("FANIN_PROVE") == "1"
+# How many processes come to each kind of end in the long proofs.
+EXITS = int(os.environ.get("FANIN_EXITS", "1000"))
 
 
 def python(script: str, *arguments: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
@@ -22,7 +24,7 @@ def python(script: str, *arguments: str, timeout: float = 100) -> subprocess.Com
 
 # --- exits -----------------------------------------------------------------------------------------------------------
 
-EXITS = {
+ENDS = {
     "end": "",
     "sys.exit": "sys.exit(0)",
     "a callback": "sink2 = fanin.Sink(sys.argv[1], on_drop=print, on_error=print).open()",
@@ -40,10 +42,10 @@ for n in range(20_000):
 
 @pytest.mark.timeout(1800)
 def test_an_exit_without_close_loses_nothing() -> None:
-    turns = 1000 if PROVE else 20
+    turns = EXITS if PROVE else 20
     with Receiver() as receiver:
         for turn in range(turns):
-            end = list(EXITS.values())[turn % len(EXITS)]
+            end = list(ENDS.values())[turn % len(ENDS)]
             done = python(EXIT.format(end=end), receiver.url)
             assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), end
             wait_for(lambda: receiver.streams and receiver.ended.is_set())
@@ -70,7 +72,7 @@ print(sink.delivery.accepted, sum(not task.cancelled() for task in tasks))
 """
 
 
-IN_FLIGHT = 1000 if PROVE else 10
+IN_FLIGHT = EXITS if PROVE else 10
 
 
 @pytest.mark.timeout(3600)
@@ -310,7 +312,7 @@ print(account.accepted)
 
 
 def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
-    turns = 100 if PROVE else 10
+    turns = 100 if PROVE else 20
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
     with Receiver() as gather:
         done = subprocess.run(
