@@ -31,6 +31,8 @@ SHOWN = ROOT / "docs" / "explanation" / "proofs.md"
 
 MODELS = "cargo test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models"
 PYTEST = f"{sys.executable} -m pytest -o timeout=3600 -o faulthandler_timeout=3660"
+# What the steps are about, beside their own files.
+TRIED = ("src", "models/src", "python")
 NOT_RUN = "not run"
 SHORT = "no failure, but short"
 
@@ -255,15 +257,22 @@ def details(step: Step) -> str:
     return table[0] if table else ""
 
 
+def git(*words: str) -> subprocess.CompletedProcess[str]:
+    """What git says of these sources."""
+    return subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+
+
 def sources() -> str:
     """The commit, and whether something was changed since."""
+    watched = ("src", "tests", "models", "python", "fuzz", "Cargo.toml", "Cargo.lock")
+    changed = git("status", "--porcelain", "--", *watched).stdout.strip()
+    return git("rev-parse", "--short=7", "HEAD").stdout.strip() + ("+" if changed else "")
 
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
-        return done.stdout.strip()
 
-    changed = git("status", "--porcelain", "--", "src", "tests", "models", "python", "fuzz", "Cargo.toml", "Cargo.lock")
-    return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")
+def is_old(commit: str) -> bool:
+    """Whether what is tried has changed since a commit, or nobody can tell; of several, since the first."""
+    first = re.match(r"[0-9a-f]+", commit)
+    return first is None or git("diff", "--quiet", first[0], "HEAD", "--", *TRIED).returncode != 0
 
 
 def run(step: Step) -> Outcome:
@@ -316,6 +325,8 @@ def page(outcomes: list[Outcome]) -> str:
     lines = ["| what | outcome | how much | time | day | commit |", "| --- | --- | --- | ---: | --- | --- |"]
     lines += [*(one.row() for one in outcomes), ""]
     lacking = [one.step.name for one in outcomes if one.word == NOT_RUN]
+    old = [one.step.name for one in outcomes if one.word != NOT_RUN and is_old(one.commit)]
+    lines += [f"On older sources than these (`{'`, `'.join(TRIED)}`): {'; '.join(old)}."] if old else []
     short = [f"Fell short: {one.step.name} ({one.word}; {one.extent})." for one in outcomes if one.is_short]
     lines += [f"Not run: {'; '.join(lacking)}."] if lacking else []
     lines += short or ([] if lacking else ["Nothing fell short."])

@@ -58,6 +58,7 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     monkeypatch.setattr(prove, "OUT", tmp_path)
     monkeypatch.setattr(prove, "today", lambda: "2001-02-03")
     monkeypatch.setattr(prove, "sources", lambda: "abcdefg+")
+    monkeypatch.setattr(prove, "is_old", lambda _: False)
     good = outcome("good", "print('ok. 5 passed')")
     bad = outcome("bad", "import sys; print('FAILED. 2 passed'); sys.exit(1)")
     slow = outcome("slow", "import time; time.sleep(600)", most=1)
@@ -75,6 +76,30 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     assert "Fell short" not in prove.page([whole])
     few = dataclasses.replace(halted, extent="framing 1,200,000, plan 400 inputs, 1 short of a million")
     assert "Fell short: good (passed; framing" in prove.page([few])
+
+
+def test_the_page_tells_what_ran_on_older_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "ROOT", tmp_path)
+
+    def commit(name: str) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+        prove.git("add", ".")
+        author = ("-c", "user.name=x", "-c", "user.email=x", "-c", "commit.gpgsign=false")
+        assert prove.git(*author, "commit", "--message", name).returncode == 0
+        return prove.sources()
+
+    prove.git("init")
+    first, second, third = commit("src/a"), commit("python/b"), commit("docs/c")
+    commits = {"one": first, "two": second, "three": f"{third}+", "four": f"{first} to {third}", "five": "?"}
+    step = prove.STEPS[0]
+    ran = [
+        prove.Outcome(dataclasses.replace(step, name=name), "passed", 1, "1 tests", "2001-02-03", commit)
+        for name, commit in commits.items()
+    ]
+    assert [one.step.name for one in ran if prove.is_old(one.commit)] == ["one", "four", "five"]
+    assert "\nOn older sources than these (`src`, `models/src`, `python`): one; four; five.\n" in prove.page(ran)
+    assert "older" not in prove.page([ran[1]])
 
 
 @pytest.fixture
