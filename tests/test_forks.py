@@ -30,7 +30,7 @@ def refused(*calls):
 def fork(child):
     one = os.fork()
     if one == 0:
-        faulthandler.dump_traceback_later(60, exit=True)
+        faulthandler.dump_traceback_later(30, exit=True)
         child()
         sys.exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) == 7

@@ -33,15 +33,16 @@ ENDS = {
 }
 EXIT = """
 import sys, fanin
-sink = fanin.Sink(sys.argv[1], framing="lines").open()
+sink = fanin.Sink(sys.argv[1], framing="lines", send_buffer=4096).open()
 for n in range(20_000):
-    sink.send(b"%d" % n)
+    sink.send(b"%0100d" % n)
 {end}
 """
 
 
 @pytest.mark.timeout(1800)
 def test_an_exit_without_close_loses_nothing() -> None:
+    """Two megabytes are more than the system holds: much is left to be written at the exit."""
     turns = EXITS if PROVE else 20
     with Receiver() as receiver:
         for turn in range(turns):
@@ -53,7 +54,7 @@ def test_an_exit_without_close_loses_nothing() -> None:
             receiver.streams.clear()
             (stream,) = streams
             lines = frames("lines", bytes(stream))
-            assert lines[:20_000] == [b"%d" % n for n in range(20_000)]
+            assert lines[:20_000] == [b"%0100d" % n for n in range(20_000)]
             assert lines[20_000:] == ([b"from a thread"] if "thread" in end else [])
     print(f"tried: {turns} exits")
 
