@@ -181,7 +181,7 @@ shuttle: $(READY) ## 120,000 random schedules of eight producers and a queue
 	@$(MODELS) --features shuttle
 
 .PHONY: plant
-plant: $(READY) ## plant the bugs of tests/planted.toml, one at a time: which check catches each (some minutes)
+plant: $(BUILT) ## plant the bugs of tests/planted.toml, one at a time: which check catches each (some minutes)
 	$(call say,plant: scripts/plant.py)
 	@$(PYTHON) scripts/plant.py
 

@@ -317,7 +317,15 @@ def test_what_never_fits_is_refused_at_once(receiver: Receiver) -> None:
     with fanin.Sink(receiver.url, framing="length", capacity=100) as sink:
         with pytest.raises(fanin.MessageError, match="capacity of 100 bytes"):
             sink.send(bytes(97))
+        # With its length, 99 and 100 bytes: one less than the capacity, and all of it.
+        sink.send(bytes(95))
         sink.send(bytes(96))
+        assert sink.flush(timeout=20).written == 2
+    with fanin.Sink(receiver.url, framing="length", capacity=100, max_frame=96) as sink:
+        sink.send(bytes(95))
+        sink.send(bytes(96))
+        with pytest.raises(fanin.MessageError, match="max_frame"):
+            sink.send(bytes(97))
     assert issubclass(fanin.MessageError, ValueError)
 
 

@@ -274,6 +274,78 @@ def test_a_name_that_is_never_answered_is_not_waited_for() -> None:
     assert "1 unsent" in done.stderr
 
 
+KILLED = (
+    ASIDE
+    + """
+import threading
+
+def kill(port):
+    # It complains of what has no such sockets.
+    subprocess.run(["ss", "-K", "dst", "127.0.0.1", "dport", "=", str(port)], capture_output=True)
+
+listener = socket.create_server(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+plain = socket.create_connection(("127.0.0.1", port))
+plain.settimeout(0.5)
+kill(port)
+try:
+    plain.recv(1)
+except TimeoutError:
+    sys.exit("this kernel kills no sockets")
+except ConnectionAbortedError:
+    listener.accept()[0].close()
+
+sink = fanin.Sink(f"tcp://127.0.0.1:{port}", framing="length", capacity="64 KiB", send_buffer=4096).open()
+connection, _ = listener.accept()
+told = []
+
+def wait():
+    try:
+        while True:
+            sink.send(bytes(1000))
+    except fanin.Disconnected as error:
+        told.append(error)
+
+threads = [threading.Thread(target=wait) for _ in range(4)]
+for thread in threads:
+    thread.start()
+while sink.stats().waiting < 4:
+    time.sleep(0.01)
+kill(port)
+for thread in threads:
+    thread.join(20)
+    assert not thread.is_alive(), "it waits for ever"
+assert {error.errno for error in told} == {103} and len(told) == 4, told
+now = sink.delivery
+assert all(error.delivery == now for error in told)
+assert now.accepted == now.in_doubt + now.unsent and now.in_doubt and not now.dropped, now
+came = b""
+try:
+    while data := connection.recv(65536):
+        came += data
+except ConnectionResetError:
+    pass
+assert len(came) // 1004 <= now.in_doubt
+assert all(came[at : at + 1004] == struct.pack(">I", 1000) + bytes(1000) for at in range(0, len(came) - 1003, 1004))
+try:
+    sink.close()
+except fanin.Disconnected as error:
+    print(error.errno)
+"""
+)
+
+
+@alone
+@pytest.mark.skipif(not shutil.which("ss"), reason="kills a socket by ss")
+def test_a_connection_that_the_system_kills_is_told_to_all_who_wait() -> None:
+    """As an administrator ends a connection: `ss -K`."""
+    command = [*ALONE, sys.executable, "-c", KILLED]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    if "this kernel kills no sockets" in done.stderr:
+        pytest.skip("this kernel kills no sockets")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{errno.ECONNABORTED}\n", "")
+
+
 def test_localhost_is_found_where_it_listens() -> None:
     families = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
     known = {family for family, *_ in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)}

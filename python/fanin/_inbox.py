@@ -108,8 +108,8 @@ class Split(_Waiting):
     def __init__(self, server: _native.Server, split: Splitter) -> None:
         super().__init__(server)
         self._split = split
-        self._lock = threading.Lock()
-        self._splitter: int | None = None
+        self._lock = threading.RLock()
+        self._is_asked = False
         self._seen = 0
         self._rests: dict[int, bytes] = {}
         self._arrivals: list[Arrival] = []
@@ -148,6 +148,19 @@ class Split(_Waiting):
             self._seen = 0
             self._arrivals = []
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One at a time. Who would wait for itself is told; a forked child too, where the lock may be held for ever."""
+        self._server.counts()
+        with self._lock:
+            if self._is_asked:
+                raise FaninError("the server was asked by its own framing=, or by what interrupted it")
+            try:
+                self._is_asked = True
+                yield
+            finally:
+                self._is_asked = False
+
     def _pulled(self) -> list[Arrival]:
         with self._alone():
             pieces, kept, _, _ = self._server.counts()
@@ -159,18 +172,6 @@ class Split(_Waiting):
                 self._rests[connection] = rest
                 self._arrivals += [Arrival(connection, message) for message in messages]
             return self._arrivals
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One thread at a time; the callable that runs meanwhile cannot ask for what it is to say."""
-        if self._splitter == threading.get_ident():
-            raise FaninError("a framing's callable is asked for the messages, and cannot ask its own server for them")
-        with self._lock:
-            self._splitter = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._splitter = None
 
     def _parted(self, data: bytes) -> tuple[list[bytes], bytes]:
         given: Any = self._split(data)
