@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import execute_notebooks as notebooks
-import jupytext
-import nbformat
 import pytest
+
+notebooks = pytest.importorskip("execute_notebooks")
+jupytext = pytest.importorskip("jupytext")
+nbformat = pytest.importorskip("nbformat")
 
 SECONDS_EACH = 30  # some 8 on a machine that does nothing else
 SOURCES = notebooks.sources()

@@ -130,6 +130,13 @@ def test_the_docs_name_the_systems_that_a_release_is_for() -> None:
     assert built == set(tested.split(", ")) == {name for name in named if name not in EXTRAS}
 
 
+def test_a_release_leaves_out_the_same_tests_as_every_python_here() -> None:
+    """What needs an extra skips itself, so that nobody has to list it; these two ask cargo about the sources."""
+    places = (".github/workflows/release.yml", "scripts/pythons.sh")
+    left_out = [re.findall(r"--ignore[ =](\S+)", (ROOT / place).read_text()) for place in places]
+    assert left_out == [["tests/test_house.py", "tests/test_security.py"]] * 2
+
+
 @pytest.mark.skipif(not PROVE, reason="builds the crate from scratch; run by `make prove`")
 def test_the_sdist_builds(tmp_path: Path) -> None:
     run = [sys.executable, "-m"]
