@@ -207,6 +207,7 @@ def test_a_reader_that_goes_away_is_no_error(shell: list[str]) -> None:
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_of_a_sweep_keeps_its_runs(shell: list[str], tmp_path: Path, as_json: bool) -> None:
     out = tmp_path / "kept.json"
@@ -223,6 +224,7 @@ def test_ctrl_c_of_a_sweep_keeps_its_runs(shell: list[str], tmp_path: Path, as_j
     assert len(json.loads(stdout)["columns"]["round"]) == len(kept) if as_json else "all delivered" in stdout
 
 
+@pytest.mark.unix
 def test_ctrl_c_of_a_run_ends_with_130(shell: list[str]) -> None:
     with started([*shell, "run", "swap/batch", "--messages", "1000000", "--delay", "0.01"]) as process:
         time.sleep(1)
@@ -240,6 +242,7 @@ def echoed(port: int, message: bytes) -> bytes:
         return client.recv(len(message), socket.MSG_WAITALL)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_serve_tells_its_address_at_once_and_accounts_at_the_end(shell: list[str], stop: signal.Signals) -> None:
     with started([*shell, "serve", "--mode", "echo"]) as process:
@@ -271,6 +274,7 @@ def test_serve_speaks_json_lines(shell: list[str]) -> None:
     assert (last["event"], last["bytes_received"], last["bytes_echoed"]) == ("stopped", 100_000, 0)
 
 
+@pytest.mark.unix
 def test_serve_goes_wrong_where_it_is_asked_to(shell: list[str]) -> None:
     faults = ["--reset-after", "4", "--framing", "lines", "--faulty", "1"]
     with started([*shell, "serve", "--json", *faults]) as process:
@@ -288,6 +292,7 @@ def test_serve_goes_wrong_where_it_is_asked_to(shell: list[str]) -> None:
     assert (last["faults"], last["bytes_received"], last["messages"]) == (1, 12, 3)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_proxy_tells_what_it_does(shell: list[str], stop: signal.Signals) -> None:
     with fanin.Server("echo") as server, started([*shell, "proxy", server.url, "--reset-after", "5-5"]) as process:

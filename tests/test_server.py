@@ -359,6 +359,7 @@ def test_places_come_from_the_seed() -> None:
     assert all(1024 <= place <= 9000 for place in first)
 
 
+@pytest.mark.unix
 def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with fanin.Server("echo", f"unix://{path}", framing="lines") as server:

@@ -193,6 +193,7 @@ CALLS = {
 }
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_ctrl_c_is_answered_at_once(call: str) -> None:
     for _ in range(20 if PROVE else 1):
@@ -270,6 +271,7 @@ print(account.accepted)
 """
 
 
+@pytest.mark.unix
 def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
     turns = 100 if PROVE else 10
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
@@ -315,6 +317,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.unix
 def test_process_pools(tmp_path: Path) -> None:
     script = tmp_path / "pools.py"
     script.write_text(POOLS)
@@ -392,5 +395,6 @@ with fanin.Server() as server, fanin.Sink(server.url, capacity=1000, on_full="dr
 """
 
 
+@pytest.mark.unix
 def test_ctrl_c_ends_a_send_of_many_that_never_waits() -> None:
     assert python(ENDLESS, timeout=30).stdout == "True\n"

@@ -13,7 +13,7 @@ SOAKING = Path(__file__).with_name("soaking.py")
 PROVE = os.environ.get("FANIN_PROVE") == "1"
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell")
+@pytest.mark.proc
 @pytest.mark.timeout(1200)
 def test_nothing_is_left_over() -> None:
     command = [sys.executable, str(SOAKING), *(["600", "120"] if PROVE else ["8", "20"])]
