@@ -22,14 +22,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 PUBLIC = [name for name in fanin.__all__ if not name.startswith("__")]
 CALLS = [name for name in PUBLIC if inspect.isroutine(getattr(fanin, name))]
 CLASSES = [name for name in PUBLIC if isinstance(getattr(fanin, name), type)]
-# Made by what the package returns or raises: the example stands where they come from.
-COMES_FROM = {
-    "Arrival": "Server.assert_delivered", "Arrivals": "Server.assert_delivered", "Article": "article",
-    "Checkup": "doctor", "ClosedLoop": "closed_loop", "Comparison": "Sweep.compare", "DryRun": "Plan.dry_run",
-    "Explanation": "Sweep.explain", "LineFault": "Proxy", "Mix": "mix", "Moment": "Live", "OpenLoop": "open_loop",
-    "Pause": "pause", "Records": "records", "Run": "run", "Scaling": "Sweep.scaling",
-    "Strategies": "strategies", "Strategy": "strategies", "Sweep": "sweep", "Table": "published",
-}  # fmt: skip
+# Made by what the package returns: the example stands where they come from.
+COMES_FROM = {"Arrivals": "Server.assert_delivered", "Moment": "Live"}
 
 
 def item(path: str) -> Any:

@@ -22,6 +22,15 @@ class Arrival(NamedTuple):
     Attributes:
         connection: Which connection it came on; the first that was accepted is 0.
         data: The message, without its framing.
+
+    Example:
+        >>> import fanin, socket
+        >>> with fanin.Server(framing="lines") as server:
+        ...     with socket.create_connection((server.host, server.port)) as client:
+        ...         client.sendall(b"hello\\n")
+        ...     server.wait_for(1)
+        ...     server.arrivals()
+        [Arrival(connection=0, data=b'hello')]
     """
 
     connection: int

@@ -33,6 +33,12 @@ class Strategy:
         cost: What a message costs.
         loses_when: When another is the better choice.
         source: Where it comes from.
+
+    Example:
+        >>> import fanin
+        >>> swap = fanin.strategies().named("swap/batch")
+        >>> swap.queue, swap.write, swap.order, swap.default_capacity
+        ('swap', 'batch', 'total', None)
     """
 
     name: str
@@ -53,7 +59,14 @@ class Strategy:
 
 
 class Strategies(tuple[Strategy, ...]):
-    """All strategies. Prints as two tables: a strategy is a queue, a slash, and a write policy."""
+    """All strategies. Prints as two tables: a strategy is a queue, a slash, and a write policy.
+
+    Example:
+        >>> import fanin
+        >>> known = fanin.strategies()
+        >>> [one.name for one in known if one.queue == "mpsc-one"]
+        ['mpsc-one/each', 'mpsc-one/batch', 'mpsc-one/vectored']
+    """
 
     __slots__ = ()
 

@@ -97,6 +97,14 @@ class Run:
         cpu_actor_system_ns: The same of `cpu_system_ns`.
         cpu_server_user_ns: The server's part of `cpu_user_ns`.
         cpu_server_system_ns: The same of `cpu_system_ns`.
+
+    Example:
+        >>> import fanin
+        >>> run = fanin.run("swap/batch", producers=4, messages=100)
+        >>> run.status, run.sent, run.delivered, run.lost
+        ('ok', 400, 400, 0)
+        >>> run.require_delivery() is run
+        True
     """
 
     strategy: str

@@ -36,6 +36,14 @@ class Sweep(Questions):
     It has `__arrow_c_stream__`: polars, pyarrow, duckdb and nanoarrow take it as it is.
 
     It is no `Mapping` on purpose: pandas would misread one without a word.
+
+    Example:
+        >>> import fanin
+        >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], [1, 8], rounds=2, min_seconds=0)
+        >>> len(sweep), sweep.delivered, sweep.columns[:3]
+        (8, True, ('round', 'position', 'cell'))
+        >>> [run.delivered for run in sweep.filter(strategy="swap/batch", producers=8)]
+        [8000, 8000]
     """
 
     _stored: Columns
@@ -120,6 +128,12 @@ class Sweep(Questions):
         Returns:
             A `Table` with the axes that vary, `runs`, `status`, `ns`, `ns_lowest`, `ns_highest`, `ratio`,
             `ratio_lowest`, `ratio_highest`.
+
+        Example:
+            >>> import fanin
+            >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], 8, rounds=2, min_seconds=0)
+            >>> [(row["strategy"], row["status"]) for row in sweep.summary(over="mpsc/batch")]
+            [('mpsc/batch', 'ok'), ('swap/batch', 'ok')]
         """
         return ratios.summary(self, over)
 
@@ -153,6 +167,13 @@ class Sweep(Questions):
         Raises:
             PlanError: No such column, or the cells differ in more than these: filter first.
             MissingExtra: matplotlib is not installed.
+
+        Example:
+            >>> import fanin
+            >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], [1, 8], rounds=2, min_seconds=0)
+            >>> axes = sweep.plot(y="nanoseconds_per_message", by="strategy")
+            >>> len(axes.get_lines()) >= 2
+            True
         """
         from . import plot
 
@@ -194,7 +215,16 @@ class Sweep(Questions):
         return stream(self._all(), KINDS)
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Writes it as JSON, whole or not at all; returns the path."""
+        """Writes it as JSON, whole or not at all; returns the path.
+
+        Example:
+            >>> import fanin, os, tempfile
+            >>> sweep = fanin.sweep("swap/batch", [1, 8], rounds=2, min_seconds=0)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = sweep.save(os.path.join(folder, "sweep.json"))
+            ...     fanin.Sweep.load(path).column("producers") == sweep.column("producers")
+            True
+        """
         return os.fspath(store.write(path, store.packed(self._stored, self._metadata)))
 
     @classmethod
@@ -205,6 +235,14 @@ class Sweep(Questions):
             PlanError: The file holds something else.
             JournalError: It is a journal, and spoilt.
             OSError: There is no such file, or it cannot be read.
+
+        Example:
+            >>> import fanin, os, tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = os.path.join(folder, "runs.ndjson")
+            ...     _ = fanin.sweep("swap/batch", [1, 8], rounds=2, min_seconds=0, journal=path)
+            ...     len(fanin.Sweep.load(path))
+            4
         """
         content = Path(path).read_bytes()
         if journal.is_journal(content):

@@ -39,6 +39,12 @@ class Checkup:
         facts: The host: cores, load, pressure, how long a cache line takes to another core and back, governor, buffers,
             kernel, versions; None where it does not say.
         worries: What makes its numbers worse than they need be.
+
+    Example:
+        >>> import fanin
+        >>> checkup = fanin.doctor()
+        >>> checkup.spread > 0, checkup.facts["cores"] >= 1
+        (True, True)
     """
 
     spread: float
