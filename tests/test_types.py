@@ -66,6 +66,11 @@ def test_the_typed_program_runs() -> None:
     assert typed_example.watched()[0] == "done"
     assert "producers" in typed_example.refused()
     assert typed_example.served() == 0
+    assert typed_example.sent().written == 4
+    assert asyncio.run(typed_example.sent_in_a_loop()) == 1
+    assert typed_example.refused_messages() == 0
+    assert [message.endswith(b"sold") for message in typed_example.logged()] == [True]
+    assert [fault.what for fault in typed_example.cut()] == ["stalled"]
     assert "swap/batch" in typed_example.found()
 
 
