@@ -99,6 +99,34 @@ def test_help_shows_what_a_class_is(name: str) -> None:
             assert said or field.name.startswith("_") or not documents_fields(kind), field.name
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_help_shows_how_a_class_is_made(name: str) -> None:
+    signature = inspect.signature(getattr(fanin, name))
+    for one in signature.parameters.values():
+        assert not one.name.startswith("_"), signature
+        assert isinstance(one.annotation, str), f"{one.name}: {one.annotation!r}"
+        assert not re.search(r"\b_\w|ForwardRef", one.annotation), signature
+        assert one.annotation or one.kind is one.VAR_POSITIONAL
+
+
+def test_signatures_are_those_of_the_calls() -> None:
+    def shown(kind: type) -> list[str]:
+        return list(inspect.signature(kind).parameters)
+
+    class Own(fanin.PlanError):
+        def __init__(self, number: "int") -> None:
+            super().__init__(f"number={number}")
+
+    assert [*map(shown, (fanin.PlanError, fanin.AddressError, Own))] == [["args"], ["args"], ["number"]]
+    assert shown(fanin.Disconnected) == ["message", "delivery", "errno"]
+    assert str(inspect.signature(fanin.Arrival)).startswith("(connection: 'int', data: 'bytes')")
+    sweep = fanin.sweep("swap/batch", 1, rounds=1, min_seconds=0)
+    columns, metadata = (one.name for one in inspect.signature(fanin.Sweep).parameters.values())
+    assert (columns, metadata) == ("columns", "metadata")
+    assert fanin.Sweep({name: sweep.column(name) for name in sweep._stored}, sweep.metadata) == sweep
+    assert fanin.Strategies(list(fanin.strategies())) == fanin.strategies()
+
+
 def documents_fields(kind: type) -> bool:
     return "Attributes:" in (kind.__doc__ or "") or "Args:" in (kind.__doc__ or "")
 

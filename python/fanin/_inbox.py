@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from . import _check, _native
+from ._signature import plain
 from .errors import FaninError
 
 __all__ = ["Arrival", "Inbox", "Native", "Split", "Splitter", "inbox"]
@@ -16,6 +17,7 @@ __all__ = ["Arrival", "Inbox", "Native", "Split", "Splitter", "inbox"]
 Splitter = Callable[[bytes], tuple[Iterable[bytes], bytes]]
 
 
+@plain
 class Arrival(NamedTuple):
     """A message that arrived whole.
 

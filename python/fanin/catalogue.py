@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from . import _format, _native
+from ._signature import Shown
 
 __all__ = ["Strategies", "Strategy", "strategies"]
 
@@ -58,6 +59,10 @@ class Strategy:
     source: str
 
 
+def _made(strategies: Iterable[Strategy] = (), /) -> None:
+    """How `Strategies` is called."""
+
+
 class Strategies(tuple[Strategy, ...]):
     """All strategies. Prints as two tables: a strategy is a queue, a slash, and a write policy.
 
@@ -69,6 +74,7 @@ class Strategies(tuple[Strategy, ...]):
     """
 
     __slots__ = ()
+    __signature__ = Shown(_made)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING, Any
 
+from ._signature import Shown
+
 if TYPE_CHECKING:
     from .arrivals import Arrivals
     from .delivery import Delivery
@@ -54,6 +56,10 @@ __all__ = [
 ]
 
 
+def _raised(*args: object) -> None:
+    """How an error is called that has nothing but its words, and an `OSError` its number before them."""
+
+
 class FaninError(Exception):
     """The parent of all that fanin raises. `page` names the page of the documentation that says what to do next.
 
@@ -67,6 +73,7 @@ class FaninError(Exception):
     """
 
     page = "reference/errors"
+    __signature__ = Shown(_raised)
 
     # A note is shown under the message by whatever prints a traceback. It is made when somebody looks: an exception is
     # often caught and forgotten.

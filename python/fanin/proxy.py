@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from . import _check, _faults, _native
 from ._faults import Place
+from ._signature import plain
 from .server import MOST_CONNECTIONS, listening
 
 __all__ = ["LineFault", "Proxy"]
@@ -16,6 +17,7 @@ WAYS = ("up", "down", "both")
 COMMANDS = ("hold", "resume", "cut")
 
 
+@plain
 class LineFault(NamedTuple):
     """Something that a proxy did to a connection.
 

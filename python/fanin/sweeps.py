@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _check, _format, journal, ratios, store
 from ._extras import need
+from ._signature import Shown
 from .cells import AXES
 from .questions import Questions
 from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, in_order, rates, tabulate
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Sweep", "concat"]
 
 SHOWN_ROWS = 60
+
+
+def _made(columns: Mapping[str, Sequence[Any]], metadata: Mapping[str, Any] = {}, /) -> None:
+    """How `Sweep` is called."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,6 +50,8 @@ class Sweep(Questions):
         >>> [run.delivered for run in sweep.filter(strategy="swap/batch", producers=8)]
         [8000, 8000]
     """
+
+    __signature__ = Shown(_made)
 
     _stored: Columns
     _metadata: dict[str, Any] = field(default_factory=dict)
