@@ -155,12 +155,23 @@ def test_errors_lead_to_a_page_that_is_there(name: str) -> None:
     assert name == "FaninError" or re.search(rf"^## {name}$", (DOCS / "reference/errors.md").read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", ERRORS)
+def test_help_says_what_to_do_next(name: str) -> None:
+    """Also who has no documentation at hand is helped: a traceback and the command line name this text."""
+    kind = getattr(fanin, name)
+    assert re.search(r"^What to do next: \w?", inspect.cleandoc(vars(kind)["__doc__"]), re.MULTILINE)
+    assert kind._known() == name
+    own = type("Own", (kind,), {})
+    assert own._known() == name
+
+
 def test_a_traceback_ends_with_the_page() -> None:
     with pytest.raises(fanin.PlanError) as caught:
         fanin.run("swap/batch", producers=0)
     for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
         lines = "".join(traceback.format_exception_only(error)).splitlines()
-        assert lines[-1] == "what to do next: reference/errors#planerror in fanin's documentation"
+        page = "reference/errors#planerror in fanin's documentation"
+        assert lines[-1] == f"what to do next: help(fanin.PlanError), or {page}"
         assert "documentation" not in str(error)
         error.add_note("said by the caller")
         assert error.__notes__[1:] == ["said by the caller"]

@@ -7,9 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import cli_bench, cli_send, cli_servers, cli_stats
+
+if TYPE_CHECKING:
+    from . import errors
 
 __all__ = ["main"]
 
@@ -60,18 +63,18 @@ def _guarded(options: argparse.Namespace) -> int:
     except errors.SweepInterrupted as stop:
         return _interrupted(options, stop)
     except (errors.PlanError, errors.JournalError) as error:
-        return _say(str(error), BAD_ARGUMENT, error.page)
+        return _say(str(error), BAD_ARGUMENT, error)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except errors.NotDelivered as error:
-        return _say(str(error), NOT_DELIVERED, error.page)
+        return _say(str(error), NOT_DELIVERED, error)
     except (errors.FaninError, OSError) as error:
-        return _say(_reason(error), SYSTEM, getattr(error, "page", ""))
+        return _say(_reason(error), SYSTEM, error if isinstance(error, errors.FaninError) else None)
 
 
-def _say(problem: str, code: int, page: str = "") -> int:
+def _say(problem: str, code: int, error: errors.FaninError | None = None) -> int:
     """One line, so that it can be grepped for."""
-    more = f" (what to do next: {page} in fanin's documentation)" if page else ""
+    more = f" (what to do next: python -m pydoc fanin.{error._known()})" if error else ""
     print(f"fanin: error: {' '.join(problem.split())}{more}", file=sys.stderr)
     return code
 
