@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import fanin
+from fanin import cli
 
 SMALL = ["--messages", "100", "--min-seconds", "0"]
 
@@ -329,3 +330,34 @@ def test_a_proxy_speaks_json_lines(shell: list[str]) -> None:
 def test_the_module_runs_as_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "fanin", "--version"], check=True, capture_output=True, text=True)
     assert done.stdout == f"fanin {fanin.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("recomend", "invalid choice: 'recomend' .*; did you mean recommend\\?"),
+        ("run swap/batch --producer 3", "unrecognized arguments: --producer 3; did you mean --producers\\?"),
+        ("serve --modee=echo", "unrecognized arguments: --modee=echo; did you mean --mode\\?"),
+        ("run swap/batch --zzz", "unrecognized arguments: --zzz$"),
+        ("run swap/batch --producers x", "--producers: 'x': allowed is a whole number$"),
+        (
+            "sweep swap/batch --producers 1,x",
+            "--producers: '1,x': allowed is a whole number, or a list of them: 1,8,64$",
+        ),
+        ("sweep swap/batch --rounds x", "--rounds: 'x': allowed is a whole number, or auto$"),
+        ("run swap/batch --delay x", "--delay: 'x': allowed is a number$"),
+        ("run swap", "; did you mean swap/batch\\?"),
+        ("run swap/batch,mpsc/batch", "a sweep takes \\['swap/batch', 'mpsc/batch'\\]"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_what_was_near(
+    arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = cli.main(arguments.split())
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else -1
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.count("\n") == 1
+    assert re.search(words, error.strip().partition(" (what to do")[0]), error

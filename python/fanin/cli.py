@@ -7,16 +7,17 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import cli_bench, cli_send, cli_servers, cli_stats
+from .cli_parser import BAD_ARGUMENT, Parser
 
 if TYPE_CHECKING:
     from . import errors
 
 __all__ = ["main"]
 
-OK, NOT_DELIVERED, BAD_ARGUMENT, SYSTEM, INTERRUPTED, PIPE = 0, 1, 2, 3, 130, 141
+OK, NOT_DELIVERED, SYSTEM, INTERRUPTED, PIPE = 0, 1, 3, 130, 141
 CODES = """exit codes:
   0    done; every message, but those dropped on purpose, arrived exactly once and in order
   1    a run did not deliver
@@ -26,20 +27,9 @@ CODES = """exit codes:
   141  the reader of a pipe went away"""
 
 
-class Parser(argparse.ArgumentParser):
-    """Errors in one line, and examples kept as they are typed."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
-
-    def error(self, message: str) -> NoReturn:
-        """One line, then exit code 2."""
-        self.exit(BAD_ARGUMENT, f"fanin: error: {message}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse(arguments)
     try:
         code = _guarded(options)
         if sys.stdout is not None:  # a program may be started with none
@@ -291,7 +281,7 @@ def _often(text: str) -> Any:
     return text if text == "auto" else int(text)
 
 
-_often.__name__ = "number"
+_often.__name__ = "int or auto"
 
 
 def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_seconds: float) -> None:
