@@ -377,10 +377,10 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({"reset_after": -1}, "reset_after=-1"),
-        ({"reset_after": "4 KB"}, "words such as '64 KiB'"),
+        ({"reset_after": "4 XB"}, "words such as '64 KiB'"),
         ({"reset_after": (1, 2, 3)}, "the first and the last place"),
         ({"reset_after": (2, 1)}, "whose first is not beyond the last"),
-        ({"read_rate": "1 parsec/s"}, "bytes a second"),
+        ({"read_rate": "1 parsec/s"}, "read_rate='1 parsec/s'"),
         ({"read_rate": 0}, "read_rate=0"),
         ({"delay": -1}, "delay=-1"),
         ({"stall_for": 1}, "without stall_after"),

@@ -31,7 +31,7 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"framing": "line"}, "framing", "'line'", "did you mean lines"),
     ({"framing": None}, "framing", "None", "none, lines, length, rfc6587"),
     ({"capacity": 0}, "capacity", "0", "1 to 1099511627776 bytes"),
-    ({"capacity": "4 MB"}, "capacity", "'4 MB'", "'4 MiB'"),
+    ({"capacity": "4 XB"}, "capacity", "'4 XB'", "'4 MiB'"),
     ({"capacity": None}, "capacity", "None", "'4 MiB'"),
     ({"capacity": 1.5}, "capacity", "1.5", "'4 MiB'"),
     ({"capacity": True}, "capacity", "True", "'4 MiB'"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from . import _check
@@ -10,25 +9,26 @@ from . import _check
 __all__ = ["FARTHEST", "place", "rate", "size"]
 
 FARTHEST = 1 << 62
-_UNITS = {"": 1, "B": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_SIZE = re.compile(r"([0-9]{1,19})\s*(B|bytes|KiB|MiB|GiB|)")
 
 
 def size(name: str, value: object, low: int, high: int, unit: str = "bytes") -> int:
     """So many bytes, as a number or in words such as `64 KiB`."""
-    if not isinstance(value, str):
-        return _check.integer(name, value, low, high, unit)
-    found = _SIZE.fullmatch(value.strip())
-    number = int(found[1]) * _UNITS[found[2]] if found else -1
-    if not low <= number <= high:
-        raise _check.refuse(name, value, f"allowed are {low} to {high} {unit}, or words such as '64 KiB'")
-    return number
+    return _amount(name, value, value, (low, high), f"{unit}, or words such as '64 KiB'")
 
 
 def rate(name: str, value: object) -> int:
     """So many bytes a second, as a number or in words such as `1 MiB/s`."""
     bare = value.strip().removesuffix("/s") if isinstance(value, str) else value
-    return size(name, bare, 1, FARTHEST, "bytes a second")
+    return _amount(name, value, bare, (1, FARTHEST), "bytes a second, words such as '1 MiB/s', or None")
+
+
+def _amount(name: str, shown: object, value: object, bounds: tuple[int, int], unit: str) -> int:
+    if not isinstance(value, str):
+        return _check.integer(name, value, *bounds, unit)
+    number = _check.in_bytes(value)
+    if number is None or not bounds[0] <= number <= bounds[1]:
+        raise _check.refuse(name, shown, f"allowed are {bounds[0]} to {bounds[1]} {unit}")
+    return number
 
 
 def place(name: str, value: object) -> tuple[int, int]:

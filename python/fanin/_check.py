@@ -16,6 +16,7 @@ __all__ = [
     "callback",
     "distinct",
     "flag",
+    "in_bytes",
     "integer",
     "known",
     "nanoseconds",
@@ -34,8 +35,8 @@ LONGEST_SPAN = 7 * LONGEST_SECONDS
 LONGEST_AXIS = 10_000
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
-_SIZE = re.compile(r"(\d{1,19})\s*(bytes?|KiB|MiB|GiB)")
-_SIZES = {"byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SIZE = re.compile(r"([0-9]{1,19})\s*(B|bytes?|[kK]B|MB|GB|KiB|MiB|GiB|)")
+_SIZES = {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def refuse(name: str, value: object, allowed: str) -> PlanError:
@@ -108,12 +109,16 @@ def seconds(name: str, value: object) -> float:
     return real(name, float(found[1]) * _UNITS[found[2]], LONGEST_SPAN, "seconds")
 
 
+def in_bytes(text: str) -> int | None:
+    """So many bytes in words: `64`, `64 bytes`, `64 KiB`, `20 MB`; None where it is something else."""
+    found = _SIZE.fullmatch(text.strip())
+    return int(found[1]) * _SIZES.get(found[2], 1) if found else None
+
+
 def size(name: str, value: object, high: int, *, none: bool = False) -> int:
-    """A number of bytes: whole, or words such as `64 KiB`; from 1 to `high`."""
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    number = int(found[1]) * _SIZES[found[2]] if found else value
+    """A number of bytes: whole, or in words; from 1 to `high`."""
     try:
-        return integer(name, number, 1, high)
+        return integer(name, in_bytes(value) if isinstance(value, str) else value, 1, high)
     except PlanError:
         allowed = f"allowed are 1 to {high} bytes, as a whole number or in words such as '4 MiB'"
         raise refuse(name, value, f"{allowed}{', or None' if none else ''}") from None

@@ -287,7 +287,7 @@ _often.__name__ = "int or auto"
 def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_seconds: float) -> None:
     """What `run` and `sweep` share; for a sweep most of it may be a list."""
     several = " (or a list: 1,8,64)" if kind is _list_of else ""
-    whole, words, real = kind(int), kind(str), kind(float)
+    whole, words, real, size = kind(int), kind(str), kind(float), kind(_number)
     add = parser.add_argument
     add(
         "--producers",
@@ -304,19 +304,21 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         help=f"how many each of them sends{several}; default: %(default)s",
     )
     about = f"a message's size{several}; a mix, '64*9+4096*1'; or a file's lines, @access.log; default: %(default)s"
-    add("--payload", type=kind(_number), default=1, metavar="BYTES", help=about)
+    add("--payload", type=size, default=1, metavar="BYTES", help=about)
     about = "the most that the queue holds: bytes, '256 KiB', '1000 messages'; default: no bound"
-    add("--capacity", type=kind(_number), metavar="SIZE", help=about)
+    add("--capacity", type=size, metavar="SIZE", help=about)
     about = "wait (default), drop_newest or drop_oldest"
     add("--on-full", type=words, default="wait", metavar="WHAT", help=about)
     add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
     add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
     add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
-    add("--read-rate", type=whole, metavar="N", help="bytes a second that the server reads; default: all that come")
+    add(
+        "--read-rate", type=size, metavar="RATE", help="what the server reads: 65536, '1 MiB/s'; default: all that come"
+    )
     about = "a time in which the server does not read, once a burst: '100 ms after 700 ms', '1 s after 65536 bytes'"
     add("--pause", type=words, metavar="WHEN", help=about)
-    add("--receive-buffer", type=whole, metavar="N", help="bytes to ask for the server's receive buffer")
-    add("--send-buffer", type=whole, metavar="N", help="bytes to ask for the send buffer of the actor's socket")
+    add("--receive-buffer", type=size, metavar="SIZE", help="bytes to ask for the server's receive buffer")
+    add("--send-buffer", type=size, metavar="SIZE", help="bytes to ask for the send buffer of the actor's socket")
     about = "closed (default): as fast as it goes; open: at a rate, for latency, with a payload of 2 and more"
     add("--load", default="closed", metavar="KIND", help=about)
     add("--rate", type=real, metavar="N", help=f"messages a second of an open load, all producers together{several}")
