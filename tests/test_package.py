@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PROVE = os.environ.get("FANIN_PROVE") == "1"
 MEGABYTE = 1_000_000
 LARGEST_WHEEL = 6 * MEGABYTE
-EXTRAS = {"all", "arrow", "dask", "frames", "live", "plot", "progress"}
+EXTRAS = {"all", "arrow", "dask", "frames", "live", "plot", "progress", "stats"}
 # With the tests' own environment left out, and no chance of a package from elsewhere.
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "PIP_"))}
 
@@ -98,7 +98,8 @@ def test_the_extras_are_those_that_the_docs_name(wheel: Path) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     everything = re.fullmatch(r"fanin\[(.*)\]", extras["all"][0])
     assert everything
-    assert set(everything[1].split(",")) == EXTRAS - {"all"}
+    assert set(everything[1].split(",")) == EXTRAS - {"all", "stats"}
+    assert extras["stats"] == [], "statistics are plain Python"
 
 
 def test_the_wheel_alone_answers_the_article(room: Path, tmp_path: Path) -> None:
