@@ -10,3 +10,4 @@ mod echoes;
 mod losses;
 mod policies;
 mod tls;
+mod wires;
