@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from . import _format, _native
 from ._signature import Shown
@@ -74,7 +74,7 @@ class Strategies(tuple[Strategy, ...]):
     """
 
     __slots__ = ()
-    __signature__ = Shown(_made)
+    __signature__: ClassVar[Any] = Shown(_made)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ that says what to do next; the message itself does not have it.
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._signature import Shown
 
@@ -75,7 +75,7 @@ class FaninError(Exception):
     """
 
     page = "reference/errors"
-    __signature__ = Shown(_raised)
+    __signature__: ClassVar[Any] = Shown(_raised)
 
     # A note is shown under the message by whatever prints a traceback. It is made when somebody looks: an exception is
     # often caught and forgotten.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _check, _format, journal, ratios, store
 from ._extras import need
@@ -51,7 +51,7 @@ class Sweep(Questions):
         [8000, 8000]
     """
 
-    __signature__ = Shown(_made)
+    __signature__: ClassVar[Any] = Shown(_made)
 
     _stored: Columns
     _metadata: dict[str, Any] = field(default_factory=dict)
