@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from math import exp
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -57,6 +58,19 @@ def made_up_sweep(
             run = made_up_run(strategy, count, NS.get(strategy, 70) * (10 + number) // 10, **wrong)
             rows.append(row(Visit(number, cell, cell), 0, "here", (0.5, None), run))
     return fanin.Sweep.of(rows, {"began": "now", "hosts": {"here": {"cores": 2}}})
+
+
+SYSTEMS = {
+    "unix": (sys.platform != "win32", "this system is no Unix"),
+    "proc": (Path("/proc/self/task").exists(), "this system has no /proc"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what this system cannot do, by the marks `unix` and `proc`."""
+    for mark, (here, reason) in SYSTEMS.items():
+        if item.get_closest_marker(mark) and not here:
+            pytest.skip(reason)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import fanin
+from fanin import cli
 
 SMALL = ["--messages", "100", "--min-seconds", "0"]
 
@@ -205,6 +206,7 @@ def test_a_reader_that_goes_away_is_no_error(shell: list[str]) -> None:
 # --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_of_a_sweep_keeps_its_runs(shell: list[str], tmp_path: Path, as_json: bool) -> None:
     out = tmp_path / "kept.json"
@@ -221,6 +223,7 @@ def test_ctrl_c_of_a_sweep_keeps_its_runs(shell: list[str], tmp_path: Path, as_j
     assert len(json.loads(stdout)["columns"]["round"]) == len(kept) if as_json else "all delivered" in stdout
 
 
+@pytest.mark.unix
 def test_ctrl_c_of_a_run_ends_with_130(shell: list[str]) -> None:
     with started([*shell, "run", "swap/batch", "--messages", "1000000", "--delay", "0.01"]) as process:
         time.sleep(1)
@@ -238,6 +241,7 @@ def echoed(port: int, message: bytes) -> bytes:
         return client.recv(len(message), socket.MSG_WAITALL)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_serve_tells_its_address_at_once_and_accounts_at_the_end(shell: list[str], stop: signal.Signals) -> None:
     with started([*shell, "serve", "--mode", "echo"]) as process:
@@ -269,6 +273,7 @@ def test_serve_speaks_json_lines(shell: list[str]) -> None:
     assert (last["event"], last["bytes_received"], last["bytes_echoed"]) == ("stopped", 100_000, 0)
 
 
+@pytest.mark.unix
 def test_serve_goes_wrong_where_it_is_asked_to(shell: list[str]) -> None:
     faults = ["--reset-after", "4", "--framing", "lines", "--faulty", "1"]
     with started([*shell, "serve", "--json", *faults]) as process:
@@ -286,6 +291,7 @@ def test_serve_goes_wrong_where_it_is_asked_to(shell: list[str]) -> None:
     assert (last["faults"], last["bytes_received"], last["messages"]) == (1, 12, 3)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_proxy_tells_what_it_does(shell: list[str], stop: signal.Signals) -> None:
     with fanin.Server("echo") as server, started([*shell, "proxy", server.url, "--reset-after", "5-5"]) as process:
@@ -322,3 +328,34 @@ def test_a_proxy_speaks_json_lines(shell: list[str]) -> None:
 def test_the_module_runs_as_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "fanin", "--version"], check=True, capture_output=True, text=True)
     assert done.stdout == f"fanin {fanin.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("recomend", "invalid choice: 'recomend' .*; did you mean recommend\\?"),
+        ("run swap/batch --producer 3", "unrecognized arguments: --producer 3; did you mean --producers\\?"),
+        ("serve --modee=echo", "unrecognized arguments: --modee=echo; did you mean --mode\\?"),
+        ("run swap/batch --zzz", "unrecognized arguments: --zzz$"),
+        ("run swap/batch --producers x", "--producers: 'x': allowed is a whole number$"),
+        (
+            "sweep swap/batch --producers 1,x",
+            "--producers: '1,x': allowed is a whole number, or a list of them: 1,8,64$",
+        ),
+        ("sweep swap/batch --rounds x", "--rounds: 'x': allowed is a whole number, or auto$"),
+        ("run swap/batch --delay x", "--delay: 'x': allowed is a number$"),
+        ("run swap", "; did you mean swap/batch\\?"),
+        ("run swap/batch,mpsc/batch", "a sweep takes \\['swap/batch', 'mpsc/batch'\\]"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_what_was_near(
+    arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = cli.main(arguments.split())
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else -1
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.count("\n") == 1
+    assert re.search(words, error.strip().partition(" (what to do")[0]), error

@@ -148,7 +148,10 @@ def test_doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     assert cli.main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["noise_5"] > 1
     assert cli.main(["doctor"]) == 0
-    assert "smallest effect resolved" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("smallest effect resolved")
+    assert said[-1] == "for a bug report: fanin doctor --report"
+    assert not [line for line in said if "_" in line[:27] or "not known" in line]
 
 
 def test_statistics_need_no_other_package(saved: str, shell: list[str]) -> None:

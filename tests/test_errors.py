@@ -51,8 +51,8 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"on_full": "drop_newest"}, "on_full", "drop_newest", "nothing is ever full"),
     ({"on_full": "drop_oldest", "strategy": "mpsc/batch"}, "on_full", "drop_oldest", "mpsc can wait"),
     ({"on_full": None}, "on_full", "None", "wait, drop_newest, drop_oldest"),
-    ({"read_rate": 0}, "read_rate", "0", "bytes a second, or None"),
-    ({"read_rate": "1 MiB"}, "read_rate", "'1 MiB'", "bytes a second, or None"),
+    ({"read_rate": 0}, "read_rate", "0", "bytes a second, words such as '1 MiB/s', or None"),
+    ({"read_rate": "1 MiX/s"}, "read_rate", "'1 MiX/s'", "bytes a second, words such as '1 MiB/s', or None"),
     ({"load": "open"}, "load", "'open'", "open_loop(rate="),
     ({"load": None}, "load", "None", "closed_loop()"),
     ({"load": {"rate": math.inf}}, "rate", "inf", "above 0"),
@@ -292,3 +292,41 @@ def test_exceptions_travel(make_run: Callable[..., fanin.Run], make_sweep: Calla
     for kind in (fanin.PlanError, fanin.Forked, fanin.MissingExtra, fanin.FaninError):
         again = pickle.loads(pickle.dumps(kind("why")))
         assert (type(again), str(again)) == (kind, "why")
+
+
+SIZES = {
+    "64": 64,
+    "64 B": 64,
+    "64 bytes": 64,
+    "2 kB": 2000,
+    "2 KB": 2000,
+    "1 MB": 10**6,
+    "64 KiB": 65_536,
+    "1MiB": 1 << 20,
+}
+
+
+@pytest.mark.parametrize(("words", "size"), SIZES.items())
+def test_sizes_and_rates_take_the_same_words_everywhere(words: str, size: int) -> None:
+    plan = fanin.Plan(
+        "swap/batch", payload=words, capacity=words, read_rate=f"{words}/s", receive_buffer=words, send_buffer=words
+    )
+    assert (plan.payload, plan.capacity, plan.read_rate) == ((size,), (size,), (size,))
+    assert plan.receive_buffer == plan.send_buffer == (size,)
+    with fanin.Server(read_rate=f"{words}/s", receive_buffer=words, max_frame=words, framing="lines") as server:
+        assert fanin.Sink(server.url, capacity=words, max_frame="64").open().close().complete
+    with fanin.Server(reset_after=words) as server, fanin.Proxy(server, read_rate=words):
+        pass
+
+
+def test_a_size_in_words_is_no_mix_of_sizes() -> None:
+    run = fanin.run("swap/batch", 2, messages=10, payload="64", read_rate="20 MB/s", capacity="1 KiB")
+    assert (run.payload, run.contents, run.read_rate, run.capacity) == (64, None, 20_000_000, 1024)
+    assert fanin.run("swap/batch", 2, messages=10, payload="64*9+128*1").contents
+    for wrong in ("64 apples", "-1", "1.5 MiB", ""):
+        with pytest.raises(fanin.PlanError, match="payload="):
+            fanin.run("swap/batch", payload=wrong)
+    with pytest.raises(fanin.PlanError, match="read_rate='20 XB/s': allowed are"):
+        fanin.run("swap/batch", read_rate="20 XB/s")
+    with pytest.raises(fanin.PlanError, match="producers='4'"):
+        fanin.run("swap/batch", producers="4")  # type: ignore[arg-type]

@@ -1,7 +1,6 @@
 """Blocks elsewhere: the same table from any executor, one measurement a host at a time, and no forks."""
 
 import dataclasses
-import fcntl
 import itertools
 import multiprocessing
 import os
@@ -109,6 +108,7 @@ def test_a_budget_is_calibrated_where_the_runs_are() -> None:
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unix
 def test_a_forking_pool_is_refused() -> None:
     with (
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool,
@@ -204,6 +204,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.unix
 def test_ctrl_c_reaches_the_blocks(tmp_path: Path, own_lock: Path) -> None:
     def held() -> bool:
         try:
@@ -237,7 +238,10 @@ def test_ctrl_c_reaches_the_blocks(tmp_path: Path, own_lock: Path) -> None:
 # --- one at a time ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unix
 def test_a_busy_host_is_waited_for_and_then_told(own_lock: Path) -> None:
+    import fcntl
+
     begin = time.monotonic()
     with own_lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -250,6 +254,7 @@ def test_a_busy_host_is_waited_for_and_then_told(own_lock: Path) -> None:
     assert len(PLAN.run(wait=0.2, progress=False)) == 18
 
 
+@pytest.mark.unix
 @pytest.mark.usefixtures("own_lock")
 def test_one_block_measures_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     spans: list[tuple[float, float]] = []
@@ -276,6 +281,7 @@ def test_where_there_is_no_place_for_a_lock_it_measures_without(monkeypatch: pyt
     assert len(PLAN.run(progress=False)) == 18
 
 
+@pytest.mark.unix
 def test_the_lock_is_for_every_user(own_lock: Path) -> None:
     with lock.measuring(1):
         assert own_lock.stat().st_mode & 0o777 == 0o666

@@ -6,9 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import execute_notebooks as notebooks
-import nbformat
 import pytest
+
+notebooks = pytest.importorskip("execute_notebooks")
+nbformat = pytest.importorskip("nbformat")
 
 ROOT = Path(__file__).parent.parent
 PROVE = os.environ.get("FANIN_PROVE") == "1"

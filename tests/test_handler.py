@@ -283,6 +283,7 @@ def test_leaving_the_program_flushes(host: Receiver) -> None:
     assert host.frames("lines") == [b"%d" % number for number in range(20_000)]
 
 
+@pytest.mark.unix
 def test_a_forked_child_has_a_connection_of_its_own(host: Receiver) -> None:
     text = """
 logging.info("parent")

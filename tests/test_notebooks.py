@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-import execute_notebooks as notebooks
-import jupytext
-import nbformat
 import pytest
+
+notebooks = pytest.importorskip("execute_notebooks")
+jupytext = pytest.importorskip("jupytext")
+nbformat = pytest.importorskip("nbformat")
 
 # The quick mode is for ten seconds on two cores that do nothing else, which is at most twenty of the processor; and of
 # time, on a machine that does much else, several times as long.

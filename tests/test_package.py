@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PROVE = os.environ.get("FANIN_PROVE") == "1"
 MEGABYTE = 1_000_000
 LARGEST_WHEEL = 6 * MEGABYTE
-EXTRAS = {"all", "arrow", "dask", "frames", "live", "plot", "progress"}
+EXTRAS = {"all", "arrow", "dask", "frames", "live", "plot", "progress", "stats"}
 # With the tests' own environment left out, and no chance of a package from elsewhere.
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "PIP_"))}
 
@@ -98,7 +98,8 @@ def test_the_extras_are_those_that_the_docs_name(wheel: Path) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     everything = re.fullmatch(r"fanin\[(.*)\]", extras["all"][0])
     assert everything
-    assert set(everything[1].split(",")) == EXTRAS - {"all"}
+    assert set(everything[1].split(",")) == EXTRAS - {"all", "stats"}
+    assert extras["stats"] == [], "statistics are plain Python"
 
 
 def test_the_wheel_alone_answers_the_article(room: Path, tmp_path: Path) -> None:
@@ -128,6 +129,14 @@ def test_the_docs_name_the_systems_that_a_release_is_for() -> None:
     named = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs/how-to/install.md").read_text(), re.MULTILINE)
     assert len(built) == 5
     assert built == set(tested.split(", ")) == {name for name in named if name not in EXTRAS}
+
+
+def test_a_release_leaves_out_the_same_tests_as_every_python_here() -> None:
+    """What needs an extra skips itself, so that nobody has to list it; these ask cargo, about the sources or
+    for what they run."""
+    places = (".github/workflows/release.yml", "scripts/pythons.sh")
+    left_out = [re.findall(r"--ignore[ =](\S+)", (ROOT / place).read_text()) for place in places]
+    assert left_out == [[f"tests/test_{name}.py" for name in ("house", "security", "bench_sink")]] * 2
 
 
 @pytest.mark.skipif(not PROVE, reason="builds the crate from scratch; run by `make prove`")

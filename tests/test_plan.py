@@ -399,7 +399,7 @@ def test_a_plan_from_a_shell(tmp_path: Path, shell: list[str]) -> None:
         (("plan.toml", "--rounds", "3"), "--rounds: the plan in plan.toml brings its own"),
         (("plan.toml", "--producers", "1"), "--producers: the plan"),
         (("spoilt.toml",), "spoilt.toml"),
-        (("swap/batch", "--rounds", "often"), "invalid number value: 'often'"),
+        (("swap/batch", "--rounds", "often"), "'often': allowed is a whole number, or auto"),
         (("swap/batch", "--budget", "soon"), "budget='soon'"),
         (("swap/batch", "--budget", "0.001s"), "one round takes"),
     ],
@@ -409,3 +409,17 @@ def test_a_shell_is_told(tmp_path: Path, shell: list[str], arguments: tuple[str,
     (tmp_path / "spoilt.toml").write_text("strategies = [")
     code, _, problem = fanin_in(tmp_path, shell, "sweep", *arguments)
     assert (code, part in problem, problem.count("\n")) == (2, True, 1), problem
+
+
+def test_several_strategies_in_one_text_are_told_to_be_a_list() -> None:
+    with pytest.raises(fanin.PlanError, match=r"; give a list: \['swap/batch', 'mpsc/batch'\]"):
+        Plan("swap/batch, mpsc/batch")
+    with pytest.raises(fanin.PlanError, match="did you mean swap/batch"):
+        Plan("swap")
+
+
+def test_a_view_tells_an_argument_that_there_is_not() -> None:
+    with pytest.raises(
+        TypeError, match=r"^live\(\) got an unexpected keyword argument 'producer'; did you mean producers\?$"
+    ):
+        fanin.live("swap/batch", producer=8)

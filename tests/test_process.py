@@ -86,6 +86,7 @@ LOADS = {
 }
 
 
+@pytest.mark.unix
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("call", LOADS.values(), ids=LOADS)
 def test_ctrl_c_is_answered_at_once(call: str) -> None:
@@ -134,7 +135,7 @@ print(fanin.run("swap/batch", 2, 10).status)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.unix
 def test_a_forked_child_is_told(tmp_path: Path) -> None:
     done = python(FORK, "-W", "ignore")
     assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")

@@ -75,6 +75,7 @@ def listeners(folder: Path) -> Iterator[dict[str, str]]:
         yield {"tcp://127.0.0.1:9000": lines.url, "unix:///run/app.sock": echo.url, "tcp://loghost:514": log.url}
 
 
+@pytest.mark.unix
 def test_its_python_about_the_sink_runs(tmp_path: Path) -> None:
     (code,) = (block for block in BLOCKS if "fanin.Sink" in block)
     root = logging.getLogger()

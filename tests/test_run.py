@@ -4,6 +4,7 @@ import asyncio
 import copy
 import dataclasses
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +65,12 @@ def test_every_placing_delivers(options: dict[str, Any]) -> None:
 def test_a_run_that_takes_too_long_has_a_status_and_no_speed() -> None:
     run = fanin.run("swap/batch", producers=2, messages=1_000_000, delay=0.01, timeout=0.1)
     assert run.status == "timeout"
+    words = r"timeout: [\d,]+ of 2,000,000 bytes had arrived after 0\.1 s; .* not counted: give a longer timeout="
+    assert re.search(words, repr(run))
+    with pytest.raises(fanin.NotDelivered, match=words):
+        run.require_delivery()
+    later = dataclasses.replace(run, sent=6_000_016)
+    assert "after 0.1 s 3 bursts of 2,000,000 bytes had arrived, and not all of another" in repr(later)
     assert [getattr(run, name) for name in NUMBERS] == [None] * len(NUMBERS)
 
 

@@ -93,6 +93,7 @@ def test_a_slow_pipe_is_passed_on_as_it_comes(host: Receiver, send: Send) -> Non
         assert process.wait(20) == 0
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 def test_a_signal_to_end_sends_what_it_has(host: Receiver, send: Send, number: int, word: str) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -226,6 +227,7 @@ def test_full_is_accounted_for(send: Send) -> None:
     assert "is full" in error
 
 
+@pytest.mark.unix
 def test_it_runs_with_nothing_to_read_from_or_write_to(host: Receiver, send: Send) -> None:
     command = " ".join(shlex.quote(word) for word in [*send.command, host.url])
     closed = subprocess.run(["sh", "-c", f"{command} <&-"], check=False, capture_output=True, timeout=60)

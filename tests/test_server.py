@@ -265,6 +265,7 @@ def test_places_come_from_the_seed() -> None:
     assert all(1024 <= place <= 9000 for place in first)
 
 
+@pytest.mark.unix
 def test_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with fanin.Server("echo", f"unix://{path}", framing="lines") as server:
@@ -282,12 +283,12 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({"reset_after": -1}, "reset_after=-1"),
-        ({"reset_after": "4 KB"}, "words such as '64 KiB'"),
+        ({"reset_after": "4 XB"}, "words such as '64 KiB'"),
         ({"reset_after": b"12"}, "reset_after=b'12'"),
         ({"reset_after": ("1k", 2000)}, "did you mean '1 KiB'?"),
         ({"reset_after": (1, 2, 3)}, "the first and the last place"),
         ({"reset_after": (2, 1)}, "whose first is not beyond the last"),
-        ({"read_rate": "1 parsec/s"}, "bytes a second"),
+        ({"read_rate": "1 parsec/s"}, "read_rate='1 parsec/s'"),
         ({"read_rate": 0}, "read_rate=0"),
         ({"delay": -1}, "delay=-1"),
         ({"stall_for": 1}, "without stall_after"),

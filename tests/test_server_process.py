@@ -73,6 +73,7 @@ print("ok")
 """
 
 
+@pytest.mark.unix
 def test_a_forked_child_touches_nothing() -> None:
     """Failure modes 9 and 10, as far as they are the server's."""
     done = python(FORK.format(forks=FORKS), timeout=110)
@@ -122,6 +123,7 @@ print("ok")
 """
 
 
+@pytest.mark.unix
 def test_a_child_of_a_busy_process_may_have_its_own() -> None:
     """Failure mode 9: the fork comes while other threads hold whatever there is to hold."""
     done = python(FORK_BUSY.format(forks=FORKS), timeout=110)
@@ -165,7 +167,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", ["fork", "spawn"])
+@pytest.mark.parametrize("how", [pytest.param("fork", marks=pytest.mark.unix), "spawn"])
 def test_multiprocessing_has_servers_on_both_sides(how: str, tmp_path: Path) -> None:
     """Failure mode 9, by multiprocessing: what is spawned imports the program again, so it is a file."""
     program = tmp_path / "program.py"
@@ -216,6 +218,7 @@ with fanin.Server(framing={framing}) as server:
 PRESSED = 50 if PROVE else 2
 
 
+@pytest.mark.unix
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("framing", ["'lines'", "lambda data: ([], data)"], ids=["core", "callable"])
 def test_ctrl_c_ends_a_wait(framing: str) -> None:
@@ -305,10 +308,9 @@ def test_a_sub_interpreter_is_told(kind: str) -> None:
     assert "ImportError" in done.stdout, done.stdout
 
 
+@pytest.mark.proc
 def test_the_descriptors_are_given_back() -> None:
     folder = Path("/proc/self/fd")
-    if not folder.exists():
-        pytest.skip("needs /proc")
     with fanin.Server() as server, fanin.Proxy(server):
         pass
     before = len(list(folder.iterdir()))

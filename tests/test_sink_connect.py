@@ -155,12 +155,13 @@ print("ok")
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads and descriptors in /proc")
+@pytest.mark.unix
+@pytest.mark.proc
 def test_without_descriptors_it_says_so_and_keeps_none(receiver: Receiver) -> None:
     assert python(SCARCE, receiver.url) == "ok\n"
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")
+@pytest.mark.proc
 @pytest.mark.parametrize(
     "target",
     ["tcp://127.0.0.1:{port}", "unix:///nowhere/at/all", "tcp://no-such-host.invalid:9", "tcp://999.1.1.1:9"],
@@ -226,6 +227,7 @@ except fanin.AddressError as error:
 )
 
 
+@pytest.mark.unix
 @alone
 def test_every_address_of_a_name_is_tried() -> None:
     assert python(SEVERAL, under=ALONE) == f"{errno.ECONNREFUSED} True\n"
@@ -261,6 +263,7 @@ assert names.recv(1000), "it did not ask"
 )
 
 
+@pytest.mark.unix
 @alone
 def test_a_name_that_is_never_answered_is_not_waited_for() -> None:
     """Not by open, and not at the interpreter's exit."""

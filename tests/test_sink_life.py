@@ -246,6 +246,7 @@ CALLS = {
 }
 
 
+@pytest.mark.unix
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_ctrl_c_is_answered_at_once(call: str) -> None:
@@ -312,6 +313,7 @@ print(account.accepted)
 """
 
 
+@pytest.mark.unix
 def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
     turns = 100 if PROVE else 20
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
@@ -357,6 +359,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.unix
 def test_process_pools(tmp_path: Path) -> None:
     script = tmp_path / "pools.py"
     script.write_text(POOLS)
@@ -434,5 +437,6 @@ with fanin.Server() as server, fanin.Sink(server.url, capacity=1000, on_full="dr
 """
 
 
+@pytest.mark.unix
 def test_ctrl_c_ends_a_send_of_many_that_never_waits() -> None:
     assert python(ENDLESS, timeout=30).stdout == "True\n"

@@ -1,7 +1,6 @@
 """Whom a sink keeps alive and whom it does not: its owner, callbacks, arguments, a program that ends, a child."""
 
 import gc
-import os
 import subprocess
 import sys
 import time
@@ -150,7 +149,7 @@ thread.join()
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.unix
 def test_a_child_opens_its_own_while_its_parent_was_opening() -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", HELD]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)

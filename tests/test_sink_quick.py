@@ -60,7 +60,7 @@ def test_many_of_any_kind_arrive_up_to_the_first_that_is_wrong(kind: type) -> No
         assert (account.accepted, account.accepted_bytes) == (20_602, 60_002 + 600)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are looked at in /proc")
+@pytest.mark.proc
 def test_an_idle_sink_never_wakes() -> None:
     def wakes() -> list[tuple[str, str]]:
         found = []

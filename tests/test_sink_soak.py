@@ -76,6 +76,7 @@ print(account.written)
 """
 
 
+@pytest.mark.unix
 @pytest.mark.timeout(1800)
 def test_everything_at_once_finishes() -> None:
     threads, each, limit = ("64", "100000", "1500") if PROVE else ("64", "500", "90")
@@ -131,6 +132,7 @@ print(account.written)
 """
 
 
+@pytest.mark.unix
 @pytest.mark.timeout(1800)
 def test_waiting_beside_handlers_and_finalisers_that_wait_finishes() -> None:
     threads, each, limit = ("64", "10000", "1500") if PROVE else ("16", "500", "90")
@@ -149,7 +151,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell")
+@pytest.mark.proc
 def test_eight_threads_beside_a_peer_that_does_not_read_stay_within_the_capacity() -> None:
     outcomes: list[type[BaseException]] = []
 

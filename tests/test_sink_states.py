@@ -169,6 +169,7 @@ def test_reconnecting_waits_for_whoever_comes_late() -> None:
             assert connection.recv(100, socket.MSG_WAITALL) == b"before anybody listens, and after"
 
 
+@pytest.mark.unix
 def test_unix_and_ipv6(tmp_path: Path) -> None:
     with Receiver(tmp_path / "here.sock") as receiver:
         with fanin.Sink(receiver.url, framing="lines") as sink:
@@ -184,7 +185,7 @@ def test_unix_and_ipv6(tmp_path: Path) -> None:
         sink.send(b"by six")
 
 
-@pytest.mark.parametrize("family", ["pair", "tcp"])
+@pytest.mark.parametrize("family", [pytest.param("pair", marks=pytest.mark.unix), "tcp"])
 def test_a_socket_that_is_connected_already(family: str) -> None:
     if family == "pair":
         here, there = socket.socketpair()
@@ -201,6 +202,7 @@ def test_a_socket_that_is_connected_already(family: str) -> None:
         assert there.recv(100, socket.MSG_WAITALL) == b"hello\n"
 
 
+@pytest.mark.unix
 def test_sockets_that_are_none() -> None:
     with pytest.raises(fanin.PlanError, match="sock=5"):
         fanin.Sink.from_socket(5)  # type: ignore[arg-type]
@@ -242,7 +244,7 @@ def test_a_socket_that_speaks_tls_is_not_written_past_it() -> None:
         assert secure.fileno() >= 0
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
+@pytest.mark.proc
 def test_a_socket_that_is_refused_leaves_no_descriptor() -> None:
     here, there = socket.socketpair()
     wrong = [{"framing": "none at all"}, {"reconnect": "at_most_once"}]

@@ -38,6 +38,7 @@ except fanin.Disconnected as lost:
 """
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("kind", ["tcp", "unix", "tls"])
 def test_nobody_dies_of_a_peer_that_is_gone(kind: str, tmp_path: Path) -> None:
     """Whatever the process does about SIGPIPE: its default is death."""
@@ -55,6 +56,7 @@ def test_nobody_dies_of_a_peer_that_is_gone(kind: str, tmp_path: Path) -> None:
             path.unlink()
 
 
+@pytest.mark.unix
 def test_a_broken_pipe_is_death_for_whoever_is_not_careful() -> None:
     """So that the test above can fail."""
     done = subprocess.run([sys.executable, "-c", PIPES, "plainly", ""], check=False, capture_output=True)
@@ -87,6 +89,7 @@ print(sent, account.acked)
 """
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("who", ["open", "blocked"])
 def test_a_storm_of_signals_is_not_there(who: str) -> None:
     """A thousand alarms a second, while the kernel takes some hundred bytes at a time."""
@@ -140,7 +143,7 @@ assert resident() <= before * 1.1, (before, burst, resident())
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell")
+@pytest.mark.proc
 @pytest.mark.parametrize("size", [100, 10_000, 1_000_000])
 def test_the_memory_of_a_burst_is_given_back(size: int) -> None:
     with Receiver(reading=False) as receiver:
@@ -153,6 +156,7 @@ def test_the_memory_of_a_burst_is_given_back(size: int) -> None:
         assert (process.returncode, error) == (0, "")
 
 
+@pytest.mark.proc
 def test_tasks_that_come_and_go_leave_nothing() -> None:
     turns = 100 if PROVE else 6
 
@@ -169,8 +173,6 @@ def test_tasks_that_come_and_go_leave_nothing() -> None:
             sizes.append(size())
         return sizes
 
-    if not Path("/proc/self/statm").exists():
-        pytest.skip("this system does not tell")
     with Receiver() as receiver:
         with fanin.Sink(receiver.url, framing="lines", capacity=4096) as sink:
             sizes = asyncio.run(main(sink))

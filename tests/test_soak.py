@@ -13,7 +13,7 @@ SOAKING = Path(__file__).with_name("soaking.py")
 PROVE = os.environ.get("FANIN_PROVE") == "1"
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell")
+@pytest.mark.proc
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("heaps", ["one heap", "all heaps"] if PROVE else ["one heap"])
 def test_nothing_is_left_over(heaps: str) -> None:

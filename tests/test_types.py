@@ -23,14 +23,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 PUBLIC = [name for name in fanin.__all__ if not name.startswith("__")]
 CALLS = [name for name in PUBLIC if inspect.isroutine(getattr(fanin, name))]
 CLASSES = [name for name in PUBLIC if isinstance(getattr(fanin, name), type)]
-# Made by what the package returns or raises: the example stands where they come from.
-COMES_FROM = {
-    "Arrival": "Server.assert_delivered", "Arrivals": "Server.assert_delivered", "Article": "article",
-    "Checkup": "doctor", "ClosedLoop": "closed_loop", "Comparison": "Sweep.compare", "DryRun": "Plan.dry_run",
-    "Explanation": "Sweep.explain", "LineFault": "Proxy", "Mix": "mix", "Moment": "Live", "OpenLoop": "open_loop",
-    "Pause": "pause", "Records": "records", "Run": "run", "Scaling": "Sweep.scaling",
-    "Strategies": "strategies", "Strategy": "strategies", "Sweep": "sweep", "Table": "published",
-}  # fmt: skip
+# Made by what the package returns: the example stands where they come from.
+COMES_FROM = {"Arrivals": "Server.assert_delivered", "Moment": "Live"}
 
 
 def item(path: str) -> Any:
@@ -73,6 +67,11 @@ def test_the_typed_program_runs() -> None:
     assert typed_example.watched()[0] == "done"
     assert "producers" in typed_example.refused()
     assert typed_example.served() == 0
+    assert typed_example.sent().written == 4
+    assert asyncio.run(typed_example.sent_in_a_loop()) == 1
+    assert typed_example.refused_messages() == 0
+    assert [message.endswith(b"sold") for message in typed_example.logged()] == [True]
+    assert [fault.what for fault in typed_example.cut()] == ["stalled"]
     assert "swap/batch" in typed_example.found()
     assert typed_example.shipped(fanin.Server, fanin.Proxy) == 0
     assert typed_example.faster(pytest_fanin.Lab(check=True)) is None
@@ -101,6 +100,34 @@ def test_help_shows_what_a_class_is(name: str) -> None:
             docs = "\n".join(inspect.getdoc(base) or "" for base in kind.__mro__)
             said = re.search(rf"^\s+(\w+, )*{field.name}: ", docs, re.MULTILINE)
             assert said or field.name.startswith("_") or not documents_fields(kind), field.name
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_help_shows_how_a_class_is_made(name: str) -> None:
+    signature = inspect.signature(getattr(fanin, name))
+    for one in signature.parameters.values():
+        assert not one.name.startswith("_"), signature
+        assert isinstance(one.annotation, str), f"{one.name}: {one.annotation!r}"
+        assert not re.search(r"\b_\w|ForwardRef", one.annotation), signature
+        assert one.annotation or one.kind is one.VAR_POSITIONAL
+
+
+def test_signatures_are_those_of_the_calls() -> None:
+    def shown(kind: type) -> list[str]:
+        return list(inspect.signature(kind).parameters)
+
+    class Own(fanin.PlanError):
+        def __init__(self, number: "int") -> None:
+            super().__init__(f"number={number}")
+
+    assert [*map(shown, (fanin.PlanError, fanin.AddressError, Own))] == [["args"], ["args"], ["number"]]
+    assert shown(fanin.Disconnected) == ["message", "delivery", "errno"]
+    assert str(inspect.signature(fanin.Arrival)).startswith("(connection: 'int', data: 'bytes')")
+    sweep = fanin.sweep("swap/batch", 1, rounds=1, min_seconds=0)
+    columns, metadata = (one.name for one in inspect.signature(fanin.Sweep).parameters.values())
+    assert (columns, metadata) == ("columns", "metadata")
+    assert fanin.Sweep({name: sweep.column(name) for name in sweep._stored}, sweep.metadata) == sweep
+    assert fanin.Strategies(list(fanin.strategies())) == fanin.strategies()
 
 
 def documents_fields(kind: type) -> bool:
@@ -136,12 +163,23 @@ def test_errors_lead_to_a_page_that_is_there(name: str) -> None:
     assert name == "FaninError" or re.search(rf"^## {name}$", (DOCS / "reference/errors.md").read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", ERRORS)
+def test_help_says_what_to_do_next(name: str) -> None:
+    """Also who has no documentation at hand is helped: a traceback and the command line name this text."""
+    kind = getattr(fanin, name)
+    assert re.search(r"^What to do next: \w?", inspect.cleandoc(vars(kind)["__doc__"]), re.MULTILINE)
+    assert kind._known() == name
+    own = type("Own", (kind,), {})
+    assert own._known() == name
+
+
 def test_a_traceback_ends_with_the_page() -> None:
     with pytest.raises(fanin.PlanError) as caught:
         fanin.run("swap/batch", producers=0)
     for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
         lines = "".join(traceback.format_exception_only(error)).splitlines()
-        assert lines[-1] == "what to do next: reference/errors#planerror in fanin's documentation"
+        page = "reference/errors#planerror in fanin's documentation"
+        assert lines[-1] == f"what to do next: help(fanin.PlanError), or {page}"
         assert "documentation" not in str(error)
         error.add_note("said by the caller")
         assert error.__notes__[1:] == ["said by the caller"]

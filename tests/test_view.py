@@ -296,7 +296,7 @@ def test_top_prints_lines_and_the_table(shell: list[str]) -> None:
     assert "million/s" in done.stderr or "thousand/s" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.unix
 def test_top_draws_on_a_terminal_and_ctrl_c_keeps_what_had_ended(shell: list[str]) -> None:
     import pty
 

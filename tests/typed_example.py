@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import assert_type
 
 import fanin
@@ -65,6 +66,73 @@ def served() -> int:
         assert_type(server.port, int)
         assert_type(server.report(), dict[str, int])
         return server.report()["opened"]
+
+
+def sent() -> fanin.Delivery:
+    """A sink, what it tells, and what came of it."""
+    with fanin.Server(framing="lines") as server, fanin.Sink(server.url, framing="lines", capacity="1 MiB") as sink:
+        assert_type(sink, fanin.Sink)
+        sink.send(b"one", timeout=1.5)
+        sink.try_send(memoryview(b"two"))
+        assert_type(sink.send_many([b"three", bytearray(b"four")]), int)
+        assert_type(sink.flush(timeout=20), fanin.Delivery)
+        assert_type(sink.stats(), fanin.Stats)
+        assert_type(sink.stats().delivery.acked, int)
+        server.wait_for(4, timeout=20)
+        arrived = server.assert_delivered(expected=[b"one", b"two", b"three", b"four"], order="total")
+        assert_type(arrived, fanin.Arrivals)
+        assert_type(arrived.lost, int)
+        assert_type(server.messages(), list[bytes])
+        assert_type(server.arrivals(), list[fanin.Arrival])
+        return sink.close(timeout=20)
+
+
+async def sent_in_a_loop() -> int:
+    """A sink beside an event loop, to a server that confirms."""
+    with fanin.Server("echo") as server:
+        async with fanin.Sink(server.url, framing="length", confirm="echo") as sink:
+            assert_type(sink, fanin.Sink)
+            assert_type(await sink.send_async(b"one"), None)
+            assert_type(await sink.flush_async(20), fanin.Delivery)
+        return sink.delivery.acked
+
+
+def refused_messages() -> int:
+    """What went wrong, with the account that it has."""
+    with fanin.Server() as server, fanin.Sink(server.url, framing="lines", max_frame=10) as sink:
+        try:
+            sink.send(bytes(11))
+        except fanin.MessageError:
+            return len(sink)
+        except (fanin.Disconnected, fanin.TimedOut) as error:
+            assert_type(error.delivery, fanin.Delivery | None)
+    return -1
+
+
+def logged() -> list[bytes]:
+    """Records, as `logging` hands them on."""
+    with fanin.Server(framing="rfc6587") as server:
+        formatter = fanin.SyslogFormatter(facility="local0", app_name="shop")
+        handler = fanin.SinkHandler(server.url, level=logging.INFO, formatter=formatter)
+        as_logging_sees_it: logging.Handler = handler
+        as_logging_sees_it.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "sold"}))
+        server.wait_for(1, timeout=20)
+        assert_type(handler.dropped, int)
+        assert_type(handler.delivery(), fanin.Delivery)
+        handler.close()
+        return server.messages()
+
+
+def cut() -> list[fanin.LineFault]:
+    """A bad line."""
+    with fanin.Server(framing="lines") as server, fanin.Proxy(server, stall_after=3, stall_for=0.01) as proxy:
+        assert_type(proxy.url, str)
+        proxy.hold()
+        proxy.resume()
+        with fanin.Sink(proxy.url, framing="lines") as sink:
+            sink.send(b"hello")
+            server.wait_for(1, timeout=20)
+        return list(proxy.report()["faults"])
 
 
 def found() -> list[str]:

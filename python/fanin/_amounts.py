@@ -11,21 +11,21 @@ from .errors import PlanError
 __all__ = ["FARTHEST", "hint", "place", "rate", "read", "size"]
 
 FARTHEST = 1 << 62
-_UNITS = {"": 1, "B": 1, "byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_SIZE = re.compile(r"([0-9]{1,19})[ \t]*(B|bytes?|KiB|MiB|GiB|)")
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_SIZE = re.compile(r"([0-9]{1,19})[ \t]*(B|bytes?|[KMG]iB|[kKMG]B|)")
 _NEARLY = re.compile(r"([0-9]{1,19})[ \t]*([kmg])i?b?(?:ytes?)?", re.IGNORECASE)
 
 
 def read(words: str) -> int | None:
-    """The bytes that words such as `64 KiB`, `64 B` or `64` say; None where they say something else."""
+    """The bytes that words such as `64 KiB`, `20 MB`, `64 B` or `64` say; None where they say something else."""
     found = _SIZE.fullmatch(words.strip())
-    return int(found[1]) * _UNITS[found[2]] if found else None
+    return int(found[1]) * _UNITS.get(found[2], 1) if found else None
 
 
 def hint(value: object) -> str:
-    """What was meant where a unit is one of another house: `4 MB` is 4,000,000 to some, and 4 MiB to others."""
+    """What was meant where a unit is written as no unit is."""
     found = _NEARLY.fullmatch(value.strip()) if isinstance(value, str) and read(value) is None else None
-    return f"; units are B, KiB, MiB and GiB: did you mean '{found[1]} {found[2].upper()}iB'?" if found else ""
+    return f"; did you mean '{found[1]} {found[2].upper()}iB'?" if found else ""
 
 
 def size(name: str, value: object, low: int, high: int, unit: str = "bytes", *, none: bool = False) -> int:
@@ -41,7 +41,12 @@ def size(name: str, value: object, low: int, high: int, unit: str = "bytes", *, 
 def rate(name: str, value: object) -> int:
     """So many bytes a second, as a number or in words such as `1 MiB/s`."""
     bare = value.strip().removesuffix("/s") if isinstance(value, str) else value
-    return size(name, bare, 1, FARTHEST, "bytes a second")
+    number = read(bare) if isinstance(bare, str) else bare
+    try:
+        return _check.integer(name, number, 1, FARTHEST)
+    except PlanError:
+        allowed = f"allowed are 1 to {FARTHEST} bytes a second, words such as '1 MiB/s', or None"
+        raise _check.refuse(name, value, f"{allowed}{hint(bare)}") from None
 
 
 def place(name: str, value: object) -> tuple[int, int]:

@@ -17,6 +17,7 @@ __all__ = [
     "distinct",
     "flag",
     "integer",
+    "known",
     "nanoseconds",
     "one_of",
     "real",
@@ -140,7 +141,29 @@ def strategy(name: str, value: object, allowed: Sequence[str]) -> str:
         return value
     queues, writes = (", ".join(dict.fromkeys(half)) for half in zip(*(one.split("/") for one in allowed), strict=True))
     form = f"allowed are a queue and a write, as in swap/batch; queues: {queues}; writes: {writes}"
-    raise refuse(name, value, f"{form}{_hint(value, allowed)}")
+    raise refuse(name, value, f"{form}{_strategy_hint(name, value, allowed)}")
+
+
+def _strategy_hint(name: str, value: object, allowed: Sequence[str]) -> str:
+    """What was nearest; several in one text should be a list, and a queue alone has its batches."""
+    if isinstance(value, str) and "," in value:
+        several = [part.strip() for part in value.split(",")]
+        return (
+            f"; give a list: {several}" if name == "strategies" else f"; one is allowed here, a sweep takes {several}"
+        )
+    if f"{value}/batch" in allowed:
+        return f"; did you mean {value}/batch?"
+    return _hint(value, allowed)
+
+
+def known(function: str, names: Iterable[str], call: Callable[..., Any]) -> None:
+    """Refuses names that are not those of a call's arguments, as the call does by itself; a near miss gets a hint."""
+    import inspect
+
+    allowed = list(inspect.signature(call).parameters)
+    for name in names:
+        if name not in allowed:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{_hint(name, allowed)}")
 
 
 def word(name: str, value: object, allowed: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from . import _check, _native
+from ._signature import plain
 from .errors import FaninError
 
 __all__ = ["Arrival", "Inbox", "Native", "Split", "Splitter", "inbox"]
@@ -19,12 +20,22 @@ SLICE_NS = 100_000_000
 Splitter = Callable[[bytes], tuple[Iterable[bytes], bytes]]
 
 
+@plain
 class Arrival(NamedTuple):
     """A message that arrived whole.
 
     Attributes:
         connection: Which connection it came on; the first that was accepted is 0.
         data: The message, without its framing.
+
+    Example:
+        >>> import fanin, socket
+        >>> with fanin.Server(framing="lines") as server:
+        ...     with socket.create_connection((server.host, server.port)) as client:
+        ...         client.sendall(b"hello\\n")
+        ...     server.wait_for(1)
+        ...     server.arrivals()
+        [Arrival(connection=0, data=b'hello')]
     """
 
     connection: int

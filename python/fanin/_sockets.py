@@ -13,7 +13,8 @@ from . import _check
 __all__ = ["complete", "peer"]
 
 CONNECTING = {"backoff", "connect_timeout"}
-FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+UNIX = getattr(socket, "AF_UNIX", None)  # not on Windows
+FAMILIES = (socket.AF_INET, socket.AF_INET6, UNIX)
 
 
 def complete(kind: type, settings: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def peer(sock: socket.socket) -> str:
     if sock.family not in FAMILIES:
         raise _check.refuse("sock", sock, "allowed are stream sockets of TCP and Unix")
     name = sock.getpeername()
-    if sock.family == socket.AF_UNIX:
+    if sock.family == UNIX:
         text = name if isinstance(name, str) else "@" + os.fsdecode(name[1:])
         return f"unix://{text or '@unnamed'}"
     host, port = name[:2]

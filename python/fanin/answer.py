@@ -79,6 +79,12 @@ class Article:
         replays: The published benchmark, one row a repetition, as `replay` returns them.
         sweep: The verified runs.
         notes: What was measured less often, or left out, and why.
+
+    Example:
+        >>> import fanin
+        >>> answer = fanin.article(workers=[1, 8], rounds=1)
+        >>> len(answer.replays), len(answer.sweep), answer.sweep.delivered
+        (4, 16, True)
     """
 
     replays: Table

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from . import _format, _native
+from ._signature import Shown
 
 __all__ = ["Strategies", "Strategy", "strategies"]
 
@@ -33,6 +34,12 @@ class Strategy:
         cost: What a message costs.
         loses_when: When another is the better choice.
         source: Where it comes from.
+
+    Example:
+        >>> import fanin
+        >>> swap = fanin.strategies().named("swap/batch")
+        >>> swap.queue, swap.write, swap.order, swap.default_capacity
+        ('swap', 'batch', 'total', None)
     """
 
     name: str
@@ -52,10 +59,22 @@ class Strategy:
     source: str
 
 
+def _made(strategies: Iterable[Strategy] = (), /) -> None:
+    """How `Strategies` is called."""
+
+
 class Strategies(tuple[Strategy, ...]):
-    """All strategies. Prints as two tables: a strategy is a queue, a slash, and a write policy."""
+    """All strategies. Prints as two tables: a strategy is a queue, a slash, and a write policy.
+
+    Example:
+        >>> import fanin
+        >>> known = fanin.strategies()
+        >>> [one.name for one in known if one.queue == "mpsc-one"]
+        ['mpsc-one/each', 'mpsc-one/batch', 'mpsc-one/vectored']
+    """
 
     __slots__ = ()
+    __signature__: ClassVar[Any] = Shown(_made)
 
     @property
     def names(self) -> tuple[str, ...]:

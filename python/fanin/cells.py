@@ -245,6 +245,10 @@ def _integer(
     return check
 
 
+def _bytes(name: str) -> Callable[[object], int | None]:
+    return lambda value: None if value is None else _amounts.size(name, value, 1, MOST_BUFFER, none=True)
+
+
 def _capacity(value: object) -> int | str | None:
     """Bytes as a number, messages as words: `1000 messages`."""
     if value is None:
@@ -264,12 +268,13 @@ _CAPACITIES = "bytes from 1, words such as '256 KiB' or '1000 messages', or None
 
 def _payload(value: object) -> int | Mix | Records:
     """A size, or what messages hold."""
-    found = contents.contents(value)
+    size = _amounts.read(value) if isinstance(value, str) else value
+    found = contents.contents(value) if size is None or size is value else None
     if found is not None:
         return found
-    if isinstance(value, (str, Mapping)):
+    if size is None or isinstance(value, Mapping):
         raise _check.refuse("payload", value, _PAYLOADS)
-    return _check.integer("payload", value, 1, LARGEST_PAYLOAD, "bytes, a mix({64: 9, 4096: 1}), or records(…)")
+    return _check.integer("payload", size, 1, LARGEST_PAYLOAD, "bytes, a mix({64: 9, 4096: 1}), or records(…)")
 
 
 _PAYLOADS = "allowed are bytes, a mix such as '64*9+4096*1', or the lines of a file such as '@access.log'"
@@ -291,9 +296,9 @@ CHECKS: dict[str, Callable[[object], Any]] = {
     "delay": lambda value: _check.nanoseconds("delay", value),
     "server": _word("server", "discard", "echo"),
     "pause": pauses.named,
-    "receive_buffer": _integer("receive_buffer", 1, MOST_BUFFER, "bytes, or None", optional=True),
-    "send_buffer": _integer("send_buffer", 1, MOST_BUFFER, "bytes, or None", optional=True),
-    "read_rate": _integer("read_rate", 1, 2**62, "bytes a second, or None", optional=True),
+    "receive_buffer": _bytes("receive_buffer"),
+    "send_buffer": _bytes("send_buffer"),
+    "read_rate": lambda value: None if value is None else _amounts.rate("read_rate", value),
     "producers_as": _word("producers_as", "tasks", "threads"),
     "actor": _word("actor", "thread", "task"),
     "threads": _integer("threads", 1, 1024, "or None", optional=True),

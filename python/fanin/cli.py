@@ -7,14 +7,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import cli_bench, cli_send, cli_servers, cli_stats
 from ._stderr import complain
+from .cli_parser import BAD_ARGUMENT, Parser
+
+if TYPE_CHECKING:
+    from . import errors
 
 __all__ = ["main"]
 
-OK, NOT_DELIVERED, BAD_ARGUMENT, SYSTEM, INTERRUPTED, PIPE = 0, 1, 2, 3, 130, 141
+OK, NOT_DELIVERED, SYSTEM, INTERRUPTED, PIPE = 0, 1, 3, 130, 141
 CODES = """exit codes:
   0    done; every message, but those dropped on purpose, arrived exactly once and in order
   1    a run did not deliver; of `compare --fail-on slower`: or a verdict is slower
@@ -25,20 +29,9 @@ CODES = """exit codes:
   143  SIGTERM, to `fanin send`; as after Ctrl-C, what it had taken is sent and accounted for"""
 
 
-class Parser(argparse.ArgumentParser):
-    """Errors in one line, and examples kept as they are typed."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
-
-    def error(self, message: str) -> NoReturn:
-        """One line, then exit code 2."""
-        self.exit(BAD_ARGUMENT, f"fanin: error: {message}\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse(arguments)
     try:
         code = _guarded(options)
         if sys.stdout is not None:  # a program may be started with none
@@ -62,18 +55,18 @@ def _guarded(options: argparse.Namespace) -> int:
     except errors.SweepInterrupted as stop:
         return _interrupted(options, stop)
     except (errors.PlanError, errors.JournalError) as error:
-        return _say(str(error).replace("; resume=True finishes", "; --resume finishes"), BAD_ARGUMENT, error.page)
+        return _say(str(error).replace("; resume=True finishes", "; --resume finishes"), BAD_ARGUMENT, error)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except errors.NotDelivered as error:
-        return _say(str(error), NOT_DELIVERED, error.page)
+        return _say(str(error), NOT_DELIVERED, error)
     except (errors.FaninError, OSError) as error:
-        return _say(_reason(error), SYSTEM, getattr(error, "page", ""))
+        return _say(_reason(error), SYSTEM, error if isinstance(error, errors.FaninError) else None)
 
 
-def _say(problem: str, code: int, page: str = "") -> int:
+def _say(problem: str, code: int, error: errors.FaninError | None = None) -> int:
     """One line, so that it can be grepped for."""
-    more = f" (what to do next: {page} in fanin's documentation)" if page else ""
+    more = f" (what to do next: python -m pydoc fanin.{error._known()})" if error else ""
     complain(f"fanin: error: {' '.join(problem.split())}{more}")
     return code
 
@@ -302,13 +295,13 @@ def _often(text: str) -> Any:
     return text if text == "auto" else int(text)
 
 
-_often.__name__ = "number"
+_often.__name__ = "int or auto"
 
 
 def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_seconds: float) -> None:
     """What `run` and `sweep` share; for a sweep most of it may be a list."""
     several = " (or a list: 1,8,64)" if kind is _list_of else ""
-    whole, words, real = kind(int), kind(str), kind(float)
+    whole, words, real, size = kind(int), kind(str), kind(float), kind(_number)
     add = parser.add_argument
     add(
         "--producers",
@@ -325,19 +318,21 @@ def _load(parser: Parser, kind: Callable[[Any], Any], *, producers: Any, min_sec
         help=f"how many each of them sends{several}; default: %(default)s",
     )
     about = f"a message's size{several}; a mix, '64*9+4096*1'; or a file's lines, @access.log; default: %(default)s"
-    add("--payload", type=kind(_number), default=1, metavar="BYTES", help=about)
+    add("--payload", type=size, default=1, metavar="BYTES", help=about)
     about = "the most that the queue holds: bytes, '256 KiB', '1000 messages'; default: no bound"
-    add("--capacity", type=kind(_number), metavar="SIZE", help=about)
+    add("--capacity", type=size, metavar="SIZE", help=about)
     about = "wait (default), drop_newest or drop_oldest"
     add("--on-full", type=words, default="wait", metavar="WHAT", help=about)
     add("--work", type=whole, default=0, metavar="NS", help="CPU nanoseconds before each message; default: 0")
     add("--delay", type=real, default=0.0, metavar="S", help="seconds of sleep before each message; default: 0")
     add("--server", type=words, default="discard", metavar="MODE", help="discard (default) or echo")
-    add("--read-rate", type=whole, metavar="N", help="bytes a second that the server reads; default: all that come")
+    add(
+        "--read-rate", type=size, metavar="RATE", help="what the server reads: 65536, '1 MiB/s'; default: all that come"
+    )
     about = "a time in which the server does not read, once a burst: '100 ms after 700 ms', '1 s after 65536 bytes'"
     add("--pause", type=words, metavar="WHEN", help=about)
-    add("--receive-buffer", type=whole, metavar="N", help="bytes to ask for the server's receive buffer")
-    add("--send-buffer", type=whole, metavar="N", help="bytes to ask for the send buffer of the actor's socket")
+    add("--receive-buffer", type=size, metavar="SIZE", help="bytes to ask for the server's receive buffer")
+    add("--send-buffer", type=size, metavar="SIZE", help="bytes to ask for the send buffer of the actor's socket")
     about = "closed (default): as fast as it goes; open: at a rate, for latency, with a payload of 2 and more"
     add("--load", default="closed", metavar="KIND", help=about)
     add("--rate", type=real, metavar="N", help=f"messages a second of an open load, all producers together{several}")

@@ -61,7 +61,10 @@ def _doctor(options: Namespace) -> int:
         return OK
     from .stats.noise import doctor
 
-    return _show(options, doctor(quick=not options.full))
+    _show(options, doctor(quick=not options.full))
+    if not options.json:
+        print("for a bug report: fanin doctor --report")
+    return OK
 
 
 def _plot(options: Namespace) -> int:

@@ -31,6 +31,12 @@ class Mix:
 
     Attributes:
         sizes: Sizes in bytes, each with its weight.
+
+    Example:
+        >>> import fanin
+        >>> mix = fanin.mix({64: 9, 4096: 1})
+        >>> mix.sizes
+        ((64, 9.0), (4096, 1.0))
     """
 
     sizes: tuple[tuple[int, float], ...]
@@ -59,6 +65,12 @@ class Records:
         digest: A fingerprint of the records.
         path: The file; None where they came otherwise.
         data: The records, in order.
+
+    Example:
+        >>> import fanin
+        >>> own = fanin.records([b"one", b"two", b"three"])
+        >>> own.data, own == fanin.records([b"one", b"two", b"three"])
+        ((b'one', b'two', b'three'), True)
     """
 
     name: str

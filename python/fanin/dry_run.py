@@ -39,6 +39,12 @@ class DryRun:
         times: For each cell in how many rounds it takes part.
         costs: For each cell how many seconds one visit takes.
         calibrated: Whether `costs` were measured; otherwise they are lower bounds.
+
+    Example:
+        >>> import fanin
+        >>> dry = fanin.Plan(["mpsc/batch", "swap/batch"], producers=[1, 8], rounds=3).dry_run()
+        >>> dry.times, dry.calibrated
+        ((3, 3, 3, 3), True)
     """
 
     plan: Plan

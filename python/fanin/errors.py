@@ -27,7 +27,9 @@ that says what to do next; the message itself does not have it.
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ._signature import Shown
 
 if TYPE_CHECKING:
     from .arrivals import Arrivals
@@ -55,8 +57,14 @@ __all__ = [
 ]
 
 
+def _raised(*args: object) -> None:
+    """How an error is called that has nothing but its words, and an `OSError` its number before them."""
+
+
 class FaninError(Exception):
     """The parent of all that fanin raises. `page` names the page of the documentation that says what to do next.
+
+    What to do next: every error has that in its own text, which `help()` shows, and `python -m pydoc` in a shell.
 
     Example:
         >>> import fanin
@@ -68,12 +76,13 @@ class FaninError(Exception):
     """
 
     page = "reference/errors"
+    __signature__: ClassVar[Any] = Shown(_raised)
 
     # A note is shown under the message by whatever prints a traceback. It is made when somebody looks: an exception is
     # often caught and forgotten.
     @property
     def __notes__(self) -> list[str]:
-        first = f"what to do next: {self.page} in fanin's documentation"
+        first = f"what to do next: help(fanin.{self._known()}), or {self.page} in fanin's documentation"
         notes: list[str] = self.__dict__.setdefault("_notes", [first])
         return notes
 
@@ -81,9 +90,19 @@ class FaninError(Exception):
     def __notes__(self, notes: list[str]) -> None:
         self.__dict__["_notes"] = notes
 
+    @classmethod
+    def _known(cls) -> str:
+        """The class that users find it under."""
+        return next(base.__name__ for base in cls.__mro__ if base.__module__ == __name__)
+
 
 class PlanError(FaninError, ValueError):
     """An argument is outside of what is allowed. The message names argument, value and what is; nothing was started.
+
+    What to do next: take what the message allows, or what it says was nearest. `fanin.strategies()` lists
+    strategies. A queue without a bound takes no `capacity`; a load that could need more than a quarter of the
+    memory wants one, or less to send. Where a single round is longer than the budget, `plan.dry_run()` says how
+    long it is.
 
     Example:
         >>> import fanin
@@ -99,6 +118,9 @@ class PlanError(FaninError, ValueError):
 
 class JournalError(FaninError, ValueError):
     """A journal is no journal, is spoilt, holds another plan, or is being written by another sweep.
+
+    What to do next: `resume=True` finishes a journal that is there already, `fanin.Sweep.load` reads what it has,
+    and another name begins another.
 
     Example:
         >>> import fanin, pathlib, tempfile
@@ -118,6 +140,8 @@ class JournalError(FaninError, ValueError):
 class HostBusy(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
     """Another sweep measured on this host for longer than this one would wait for it.
 
+    What to do next: wait for longer (`wait=`), or end the other sweep; two at once would measure each other.
+
     Example:
         >>> import fanin
         >>> from fanin import lock
@@ -135,7 +159,7 @@ class HostBusy(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
 class Forked(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
     """This process is a fork of the one that imported fanin, or made the sink, and has none of its threads.
 
-    Spawn, and import fanin there; or make a sink of the child's own.
+    What to do next: spawn, and import fanin there; or make a sink of the child's own.
 
     Example:
         >>> import multiprocessing
@@ -149,6 +173,9 @@ class Forked(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
 
 class MessageError(FaninError, ValueError):
     """A message that this sink could never take: too long, or with a newline inside a line. Nothing of it was taken.
+
+    What to do next: send another message, or make the sink with a larger `max_frame` or `capacity`, or another
+    `framing`.
 
     Example:
         >>> import fanin
@@ -165,6 +192,9 @@ class MessageError(FaninError, ValueError):
 
 class Full(FaninError, queue.Full):  # noqa: N818 - as the queue module has it
     """There is no room, and the sink was told not to wait, or not for longer. Nothing of the message was taken.
+
+    What to do next: the receiver is slower than the program sends: a larger `capacity`, another `on_full`, or less
+    to send.
 
     Example:
         >>> import contextlib, fanin
@@ -186,6 +216,8 @@ class Full(FaninError, queue.Full):  # noqa: N818 - as the queue module has it
 class Closed(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
     """The sink is not open: not yet, or no longer. Nothing of the message was taken.
 
+    What to do next: open the sink first, by `with` or `open()`, and send before `close()`.
+
     Example:
         >>> import fanin
         >>> sink = fanin.Sink("tcp://127.0.0.1:9000")
@@ -201,6 +233,9 @@ class Closed(FaninError, RuntimeError):  # noqa: N818 - a state, not a mistake
 
 class Disconnected(FaninError, ConnectionError):  # noqa: N818 - a state, not a mistake
     """The sink's connection was lost, and it was not told to make another. `__cause__` is what the system said.
+
+    What to do next: look at `delivery`, and send what is unsent by a new sink; or make the sink with
+    `reconnect="at_most_once"` or `"at_least_once"`, and it goes on by itself.
 
     Attributes:
         delivery: The account at that moment: what was written is in doubt, what was not is unsent. None where the
@@ -236,6 +271,8 @@ class Disconnected(FaninError, ConnectionError):  # noqa: N818 - a state, not a 
 class TimedOut(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
     """An opening, a flush or a close took longer than it was given.
 
+    What to do next: wait for longer, or look why the receiver does not read.
+
     Attributes:
         delivery: The account at that moment; what is `unsent` a flush may still send, and a close has given up.
 
@@ -264,6 +301,9 @@ class TimedOut(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
 class AddressError(FaninError, OSError):
     """An address does not resolve, is in use, or refuses. `errno` is the system's number where it gave one.
 
+    What to do next: look whether somebody listens there, or the port is taken by another (a `port` of 0 takes a
+    free one), or the name is misspelt.
+
     Example:
         >>> import fanin
         >>> with fanin.Server() as server:
@@ -280,6 +320,8 @@ class AddressError(FaninError, OSError):
 class MissingExtra(FaninError, ImportError):  # noqa: N818 - a state, not a mistake
     """A method needs a package that fanin itself does without. The message says what to install.
 
+    What to do next: install it, with the program's own Python.
+
     Example:
         >>> from fanin._extras import need
         >>> try:
@@ -294,6 +336,9 @@ class MissingExtra(FaninError, ImportError):  # noqa: N818 - a state, not a mist
 
 class NotArrived(FaninError, AssertionError):  # noqa: N818 - a state, not a mistake
     """What was sent has not arrived at a server, once each and in order, as far as was asked for.
+
+    What to do next: the message has the first five that went wrong, and `arrivals` all that is known: what was
+    lost, doubled, reordered, and where each producer's stream was last good.
 
     Attributes:
         arrivals: What arrived, held against what was sent.
@@ -324,6 +369,8 @@ class NotArrived(FaninError, AssertionError):  # noqa: N818 - a state, not a mis
 class ArrivalTimeout(NotArrived, TimeoutError):  # noqa: N818 - a state, not a mistake
     """Not so many messages arrived in time.
 
+    What to do next: look at the client; if it is only slow, give `wait_for` a longer `timeout`.
+
     Example:
         >>> import fanin
         >>> with fanin.Server(framing="lines") as server:
@@ -342,6 +389,10 @@ class ArrivalTimeout(NotArrived, TimeoutError):  # noqa: N818 - a state, not a m
 
 class NotDelivered(FaninError):  # noqa: N818 - a state, not a mistake
     """A run did not deliver every message exactly once and in order.
+
+    What to do next: `run.counterexample` has the first message that was wrong: the queue or the receiver is at
+    fault, not the measurement. A run that timed out has that as its `run.status`, and wants a longer `timeout`, or
+    less to send.
 
     Attributes:
         run: The run, with its counts and its first counter-example.
@@ -370,6 +421,9 @@ class NotDelivered(FaninError):  # noqa: N818 - a state, not a mistake
 
 class SweepInterrupted(FaninError, KeyboardInterrupt):  # noqa: N818 - a state, not a mistake
     """Ctrl-C ended a sweep.
+
+    What to do next: nothing is lost of what had ended; with a `journal` the rest can be made later, by
+    `fanin.resume`.
 
     Attributes:
         sweep: The runs that had ended, as a `Sweep`; it may be empty.

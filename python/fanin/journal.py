@@ -12,7 +12,6 @@ power loses up to a second. A last line that was torn is cut off, and its run is
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from . import _native, fresh, host
+from . import _native, fresh, host, lock
 from .cells import AXES
 from .errors import JournalError, PlanError
 from .plan import Plan
@@ -94,7 +93,7 @@ class Journal:
             OSError: The file cannot be written.
         """
         name = os.fspath(path)
-        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         try:
             _claim(name, file)
             kept = _resumable(name, file, plan, resume)
@@ -308,10 +307,8 @@ def _process(plan: Plan, number: int, rounds: int) -> int | None:
 
 
 def _claim(name: str, file: int) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise JournalError(f"journal={name!r}: another sweep is writing it") from None
+    if not lock.claim(file):
+        raise JournalError(f"journal={name!r}: another sweep is writing it")
 
 
 def _resumable(name: str, file: int, plan: Plan, resume: bool) -> Kept | None:

@@ -16,7 +16,13 @@ HIGHEST_RATE = 1e9
 
 @dataclass(frozen=True, slots=True)
 class ClosedLoop:
-    """Each producer sends its next message when the last one was taken: shows throughput, and carries no stamps."""
+    """Each producer sends its next message when the last one was taken: shows throughput, and carries no stamps.
+
+    Example:
+        >>> import fanin
+        >>> fanin.run("swap/batch", 2, messages=10, load=fanin.closed_loop()).load
+        'closed'
+    """
 
     def to_dict(self) -> dict[str, Any] | str:
         """As a plan's file has it."""
@@ -30,6 +36,12 @@ class OpenLoop:
     Attributes:
         rate: Messages a second, of all producers together.
         arrivals: `constant` distances, or those of a `poisson` process.
+
+    Example:
+        >>> import fanin
+        >>> run = fanin.run("swap/batch", 2, messages=10, payload=16, load=fanin.open_loop(rate=10_000))
+        >>> run.load, run.rate, run.latency_count
+        ('open', 10000.0, 20)
     """
 
     rate: float

@@ -22,7 +22,7 @@ except ImportError:
 else:
     HAS_LOCKS = True
 
-__all__ = ["measuring", "path"]
+__all__ = ["claim", "measuring", "path"]
 
 FILE = "fanin-measuring.lock"
 POLL = 0.02
@@ -77,15 +77,20 @@ def _open() -> int:
 def _take(file: int, wait: float, busy: Callable[[], None]) -> None:
     deadline = time.monotonic() + wait
     tries = 0
-    while True:
+    while not claim(file):
+        if time.monotonic() >= deadline:
+            raise HostBusy(f"another sweep holds {path()} for more than {wait:g} seconds; see `wait`")
+        if tries % TELL == 0:
+            busy()
+        tries += 1
+        time.sleep(POLL)
+
+
+def claim(file: int) -> bool:
+    """Holds an open file, if nobody else does; on a system without such locks nobody ever does."""
+    if HAS_LOCKS:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise HostBusy(f"another sweep holds {path()} for more than {wait:g} seconds; see `wait`") from None
-            if tries % TELL == 0:
-                busy()
-            tries += 1
-            time.sleep(POLL)
-        else:
-            return
+            return False
+    return True

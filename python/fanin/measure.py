@@ -285,10 +285,10 @@ def sweep(
     work: int | Sequence[int] = 0,
     delay: float | Sequence[float] = 0.0,
     server: str | Sequence[str] = "discard",
-    read_rate: int | Sequence[int | None] | None = None,
+    read_rate: int | str | Sequence[int | str | None] | None = None,
     pause: Pause | str | Sequence[Pause | str | None] | None = None,
-    receive_buffer: int | Sequence[int | None] | None = None,
-    send_buffer: int | Sequence[int | None] | None = None,
+    receive_buffer: int | str | Sequence[int | str | None] | None = None,
+    send_buffer: int | str | Sequence[int | str | None] | None = None,
     producers_as: str | Sequence[str] = "tasks",
     actor: str | Sequence[str] = "thread",
     threads: int | Sequence[int | None] | None = None,
@@ -328,7 +328,7 @@ def sweep(
         work: CPU nanoseconds that a producer spends before each message.
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
-        read_rate: The most bytes that the server reads in a second; None is as many as come.
+        read_rate: The most bytes that the server reads in a second, such as `"20 MB/s"`; None is as many as come.
         pause: A `pause(…)` in which the server does not read, once in each burst; None is none.
         receive_buffer: The size to ask for the server's receive buffer, in bytes; None is the system's choice.
         send_buffer: The size to ask for the send buffer of the actor's socket, in bytes; None is the system's choice.

@@ -24,6 +24,12 @@ class Pause:
         seconds: How long it is.
         after: It begins so many seconds after the first byte was read; None where bytes say when.
         after_bytes: It begins when so many bytes were read; None where time says when.
+
+    Example:
+        >>> import fanin
+        >>> run = fanin.run("swap/batch", 2, messages=10, pause=fanin.pause(0.01, after_bytes=5))
+        >>> run.status, run.pause_ns, run.pause_after_bytes
+        ('ok', 10000000, 5)
     """
 
     seconds: float

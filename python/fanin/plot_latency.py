@@ -7,7 +7,7 @@ from math import log10
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import plot
-from ._check import refuse
+from .errors import PlanError
 from .histogram import Histogram, decode
 from .plot_axes import label_ends, plain_scale
 from .plot_ratio import rest
@@ -65,7 +65,7 @@ def _curves(sweep: Rows, by: str) -> dict[Any, Curve]:
     """For each line its histograms; a value without any has no line."""
     known = "latency_histogram" in sweep.columns and any(sweep.column("latency_histogram"))
     if not known:
-        raise refuse("latency", None, "the sweep has none: it is recorded under an open load")
+        raise PlanError("this sweep has no latencies: they are taken under an open load, load=fanin.open_loop(rate=…)")
     rows = zip(*(sweep.column(name) for name in (by, "latency_histogram", "status")), strict=True)
     found: dict[Any, tuple[list[Histogram], set[str]]] = {}
     for value, text, status in rows:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 
 from . import _check, _faults, _native
 from ._faults import Place
+from ._signature import plain
 from .server import MOST_CONNECTIONS, listening
 
 __all__ = ["LineFault", "Proxy"]
@@ -17,6 +18,7 @@ WAYS = ("up", "down", "both")
 COMMANDS = ("hold", "resume", "cut")
 
 
+@plain
 class LineFault(NamedTuple):
     """Something that a proxy did to a connection.
 
@@ -25,6 +27,15 @@ class LineFault(NamedTuple):
         way: `"up"`, `"down"`, or None where it is about the whole connection.
         bytes: After how many bytes of that way.
         what: `turned_away`, `unreachable`, `reset`, `closed`, `half_closed`, `stalled`, `spoilt` or `cut`.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server(framing="lines") as server, fanin.Proxy(server, stall_after=3, stall_for=0.01) as proxy:
+        ...     with fanin.Sink(proxy.url, framing="lines") as sink:
+        ...         sink.send(b"hello")
+        ...         server.wait_for(1)
+        ...     proxy.report()["faults"]
+        [LineFault(connection=0, way='up', bytes=3, what='stalled')]
     """
 
     connection: int
@@ -135,7 +146,20 @@ class Proxy:
         return self._target
 
     def hold(self) -> None:
-        """Passes nothing any more, either way, and tells nobody: a partition."""
+        """Passes nothing any more, either way, and tells nobody: a partition.
+
+        Example:
+            >>> import fanin
+            >>> with fanin.Server(framing="lines") as server, fanin.Proxy(server) as proxy:
+            ...     proxy.hold()
+            ...     with fanin.Sink(proxy.url, framing="lines") as sink:
+            ...         sink.send(b"hello")
+            ...         try:
+            ...             server.wait_for(1, timeout=0.1)
+            ...         except fanin.ArrivalTimeout:
+            ...             proxy.resume()
+            ...         server.wait_for(1)
+        """
         self._native.command("hold")
 
     def resume(self) -> None:
@@ -143,7 +167,21 @@ class Proxy:
         self._native.command("resume")
 
     def cut(self) -> None:
-        """Resets every connection that is open, at both ends. New ones are passed."""
+        """Resets every connection that is open, at both ends. New ones are passed.
+
+        Example:
+            >>> import fanin, socket
+            >>> with fanin.Server("echo") as server, fanin.Proxy(server) as proxy:
+            ...     with socket.create_connection((proxy.host, proxy.port)) as client:
+            ...         client.sendall(b"hello")
+            ...         echo = client.recv(5, socket.MSG_WAITALL)
+            ...         proxy.cut()
+            ...         try:
+            ...             client.recv(1)
+            ...         except ConnectionResetError:
+            ...             print(echo, "and then a reset")
+            b'hello' and then a reset
+        """
         self._native.command("cut")
 
     def report(self) -> dict[str, Any]:

@@ -23,7 +23,9 @@ def report() -> str:
     """The facts, a line each, and whether three small runs of different kinds deliver here."""
     found = {name: value for name, value in host.host().items() if name not in HIDDEN}
     lines = [("executable", _executable()), *found.items(), ("packages", _packages()), ("in", _surroundings())]
-    shown = [f"{name.replace('_', ' '):<21} {'not known' if value is None else value}" for name, value in lines]
+    shown = [
+        f"{name.replace('_', ' '):<21} {'the system does not say' if value is None else value}" for name, value in lines
+    ]
     return "\n".join([*shown, "", *_trials()])
 
 

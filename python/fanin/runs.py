@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,10 @@ class Run:
         receive_buffer_granted: What the system gave.
         send_buffer: What was asked of the actor's send buffer; None was the system's choice.
         send_buffer_granted: What the system gave; None where there was no connection.
-        bursts: How many bursts were run back to back; counts and times below are their totals.
+        bursts: How many bursts were run back to back; counts and times below are their totals. A burst that a timeout
+            cut short counts with what it had come to when its producers stopped, or not at all: then all below are 0.
         status: `ok`, `saturated` (delivered, but at less than 99 % of an open load's rate), `invalid` (the ledger has a
-            counter-example) or `timeout`.
+            counter-example) or `timeout` (it was stopped; `counterexample` says what had arrived by then).
         counterexample: The first thing that was wrong; None when nothing was.
         proof: How much the ledger could show: `exact`, `tagged` or `shuffle`; `count` where drops left no more.
         sent: Messages that producers sent.
@@ -95,6 +97,14 @@ class Run:
         cpu_actor_system_ns: The same of `cpu_system_ns`.
         cpu_server_user_ns: The server's part of `cpu_user_ns`.
         cpu_server_system_ns: The same of `cpu_system_ns`.
+
+    Example:
+        >>> import fanin
+        >>> run = fanin.run("swap/batch", producers=4, messages=100)
+        >>> run.status, run.sent, run.delivered, run.lost
+        ('ok', 400, 400, 0)
+        >>> run.require_delivery() is run
+        True
     """
 
     strategy: str
@@ -247,10 +257,21 @@ class Run:
         return stored | {name: getattr(self, name) for name in RATES}
 
     def _failure(self) -> str:
+        if self.status == "timeout" and (late := LATE.fullmatch(self.counterexample or "")):
+            return f"timeout: {self._late(late[1], int(late[2]))}"
         counts = ("lost", "duplicated", "reordered", "corrupted")
         wrong = ", ".join(f"{getattr(self, name):,} {name}" for name in counts if getattr(self, name))
         found = f"{self.status}: {self.delivered:,} of {self.sent:,} messages delivered"
         return "; ".join(part for part in (found, wrong, self.counterexample) if part)
+
+    def _late(self, seconds: str, arrived: int) -> str:
+        each = self.producers * self.messages
+        whole = ("about " if self.contents else "") + _format.plural(each * self.payload, "byte")
+        if ended := self.sent // each:
+            found = f"after {seconds} s {_format.plural(ended, 'burst')} of {whole} had arrived, and not all of another"
+        else:
+            found = f"{arrived:,} of {whole} had arrived after {seconds} s"
+        return f"{found}; what a timeout cuts short is not counted: give a longer timeout=, or less to send"
 
     def _load(self) -> str:
         size = self.contents or _format.plural(self.payload, "byte")
@@ -299,6 +320,7 @@ class Run:
         return _format.html_table(("run", self.strategy), [(name, _format.number(value)) for name, value in rows])
 
 
+LATE = re.compile(r"after (\S+) s (\d+) bytes had arrived")  # as the core says it
 DELIVERED = ("ok", "saturated")
 SHOWN_LATENCIES = {"p50": "50 %", "p99": "99 %", "p999": "99.9 %", "max": "max"}
 RATES = ("nanoseconds_per_message", "messages_per_second", "bytes_per_second", "cpu_nanoseconds_per_message")

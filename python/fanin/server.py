@@ -148,7 +148,17 @@ class Server:
         return self._messages("count").count()
 
     def messages(self) -> list[bytes]:
-        """The messages that have arrived, in the order in which they were read. Needs a `framing`."""
+        """The messages that have arrived, in the order in which they were read. Needs a `framing`.
+
+        Example:
+            >>> import fanin
+            >>> with fanin.Server(framing="lines") as server:
+            ...     with fanin.Sink(server.url, framing="lines") as sink:
+            ...         _ = sink.send_many([b"one", b"two"])
+            ...     server.wait_for(2)
+            ...     server.messages()
+            [b'one', b'two']
+        """
         return [arrival.data for arrival in self.arrivals()]
 
     def arrivals(self) -> list[Arrival]:
@@ -165,6 +175,14 @@ class Server:
         Raises:
             ArrivalTimeout: They did not arrive in time, or the server is stopped; it is a `TimeoutError`, and says how
                 many did.
+
+        Example:
+            >>> import fanin
+            >>> with fanin.Server(framing="lines") as server, fanin.Sink(server.url, framing="lines") as sink:
+            ...     sink.send(b"hello")
+            ...     server.wait_for(1, timeout=10)
+            ...     server.count()
+            1
         """
         inbox = self._messages("wait_for")
         n = _check.integer("n", n, 0, 1 << 62)

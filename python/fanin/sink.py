@@ -285,6 +285,13 @@ class Sink(_native.Sink):
             TimedOut: It took longer; `delivery` has the account, and the sink goes on.
             Disconnected: The connection was lost; `delivery` has the account.
             Closed: The sink was never open. One that was, and is closed, has its last account to tell.
+
+        Example:
+            >>> import fanin
+            >>> with fanin.Server() as server, fanin.Sink(server.url) as sink:
+            ...     sink.send(b"hello")
+            ...     sink.flush(timeout=10)
+            <Delivery: 1 message accepted (5 bytes): 1 written>
         """
         seconds = self._flushed_within(timeout)
         account = self._flush(seconds)
@@ -329,6 +336,14 @@ class Sink(_native.Sink):
         Raises:
             TimedOut: Something was left unsent, or unconfirmed; `delivery` has the account.
             Disconnected: The connection was lost; `delivery` has the account.
+
+        Example:
+            >>> import fanin
+            >>> with fanin.Server() as server:
+            ...     sink = fanin.Sink(server.url).open()
+            ...     sink.send(b"hello")
+            ...     sink.close(timeout=10)
+            <Delivery: 1 message accepted (5 bytes): 1 written>
         """
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
         with Closing(self, seconds) as closing:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _check, _format, journal, ratios, store
 from ._extras import need
+from ._signature import Shown
 from .cells import AXES
 from .errors import PlanError
 from .questions import Questions
@@ -26,6 +27,10 @@ __all__ = ["Sweep", "concat"]
 SHOWN_ROWS = 60
 
 
+def _made(columns: Mapping[str, Sequence[Any]], metadata: Mapping[str, Any] = {}, /) -> None:
+    """How `Sweep` is called."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Sweep(Questions):
     """An immutable table, one row a run, in the order in which they ran. `sweep()` makes it, and `Sweep.load`.
@@ -37,7 +42,17 @@ class Sweep(Questions):
     It has `__arrow_c_stream__`: polars, pyarrow, duckdb and nanoarrow take it as it is.
 
     It is no `Mapping` on purpose: pandas would misread one without a word.
+
+    Example:
+        >>> import fanin
+        >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], [1, 8], rounds=2, min_seconds=0)
+        >>> len(sweep), sweep.delivered, sweep.columns[:3]
+        (8, True, ('round', 'position', 'cell'))
+        >>> [run.delivered for run in sweep.filter(strategy="swap/batch", producers=8)]
+        [8000, 8000]
     """
+
+    __signature__: ClassVar[Any] = Shown(_made)
 
     _stored: Columns
     _metadata: dict[str, Any] = field(default_factory=dict)
@@ -127,6 +142,12 @@ class Sweep(Questions):
         Returns:
             A `Table` with the axes that vary, `runs`, `status`, `ns`, `ns_lowest`, `ns_highest`, `ratio`,
             `ratio_lowest`, `ratio_highest`.
+
+        Example:
+            >>> import fanin
+            >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], 8, rounds=2, min_seconds=0)
+            >>> [(row["strategy"], row["status"]) for row in sweep.summary(over="mpsc/batch")]
+            [('mpsc/batch', 'ok'), ('swap/batch', 'ok')]
         """
         return ratios.summary(self, over)
 
@@ -160,6 +181,13 @@ class Sweep(Questions):
         Raises:
             PlanError: No such column, or the cells differ in more than these: filter first.
             MissingExtra: matplotlib is not installed.
+
+        Example:
+            >>> import fanin
+            >>> sweep = fanin.sweep(["mpsc/batch", "swap/batch"], [1, 8], rounds=2, min_seconds=0)
+            >>> axes = sweep.plot(y="nanoseconds_per_message", by="strategy")
+            >>> len(axes.get_lines()) >= 2
+            True
         """
         from . import plot
 
@@ -201,7 +229,16 @@ class Sweep(Questions):
         return stream(self._all(), KINDS)
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Writes it as JSON, whole or not at all; returns the path."""
+        """Writes it as JSON, whole or not at all; returns the path.
+
+        Example:
+            >>> import fanin, os, tempfile
+            >>> sweep = fanin.sweep("swap/batch", [1, 8], rounds=2, min_seconds=0)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = sweep.save(os.path.join(folder, "sweep.json"))
+            ...     fanin.Sweep.load(path).column("producers") == sweep.column("producers")
+            True
+        """
         return os.fspath(store.write(path, store.packed(self._stored, self._metadata)))
 
     @classmethod
@@ -212,6 +249,14 @@ class Sweep(Questions):
             PlanError: The file holds something else.
             JournalError: It is a journal, and spoilt.
             OSError: There is no such file, or it cannot be read.
+
+        Example:
+            >>> import fanin, os, tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = os.path.join(folder, "runs.ndjson")
+            ...     _ = fanin.sweep("swap/batch", [1, 8], rounds=2, min_seconds=0, journal=path)
+            ...     len(fanin.Sweep.load(path))
+            4
         """
         content = Path(path).read_bytes()
         if journal.is_journal(content):

@@ -22,6 +22,12 @@ class Table:
         columns: The columns' names.
         rows: The values, a tuple a row.
         title: One line above it.
+
+    Example:
+        >>> import fanin
+        >>> table = fanin.sweep("swap/batch", [1, 8], rounds=2, min_seconds=0).summary()
+        >>> table.columns[:4], table.column("producers")
+        (('strategy', 'producers', 'runs', 'status'), (1, 8))
     """
 
     columns: tuple[str, ...]

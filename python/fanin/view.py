@@ -274,6 +274,7 @@ def live(
         <Delivery: 1 message accepted (5 bytes): 1 written>
     """
     if isinstance(what, (str, Plan)) or not isinstance(what, _sink_class()):
+        _check.known("live", knobs, Plan)
         return Live(Watch(_plan(what, knobs), journal))
     for name, value in {"journal": journal, **knobs}.items():
         if value is not None:

@@ -44,6 +44,14 @@ class Comparison(Table):
         equivalence: How far from 1 counts as equivalent.
         noise: The ratio below which this host resolves nothing, as `doctor()` measured it or as given; None if unknown.
         notes: What the numbers do not say: cells that did not deliver, and warnings.
+
+    Example:
+        >>> import fanin
+        >>> found = fanin.sweep(["mpsc/batch", "swap/batch"], 8, rounds=3, min_seconds=0).compare(over="mpsc/batch")
+        >>> [(row["strategy"], row["pairs"]) for row in found]
+        [('swap/batch', 3)]
+        >>> found.over, found.level
+        ('mpsc/batch', 0.95)
     """
 
     over: str = ""

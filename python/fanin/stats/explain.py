@@ -60,6 +60,13 @@ class Explanation(Table):
         overall: The same over all points together, where there are several.
         conditions: What each cause is worth depending on the rest, and whether that `interacts`: whether it differs.
         notes: What is left out, and where causes interact.
+
+    Example:
+        >>> import fanin
+        >>> ran = ["mpsc-one/each", "mpsc/each", "mpsc/batch", "swap/batch"]
+        >>> why = fanin.sweep(ran, 8, rounds=3, min_seconds=0).explain()
+        >>> why.over, why.strategy, why.column("rounds")
+        ('mpsc-one/each', 'swap/batch', (3, 3, 3, 3))
     """
 
     strategy: str = ""

@@ -34,7 +34,6 @@ def facts() -> dict[str, Any]:
         "python": known["python"],
         "fanin": known["fanin"],
         "build_profile": known.get("build_profile"),
-        "rustc": known.get("build_rustc"),
     }
 
 

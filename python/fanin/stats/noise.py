@@ -39,6 +39,12 @@ class Checkup:
         facts: The host: cores, load, pressure, how long a cache line takes to another core and back, governor, buffers,
             kernel, versions; None where it does not say.
         worries: What makes its numbers worse than they need be.
+
+    Example:
+        >>> import fanin
+        >>> checkup = fanin.doctor()
+        >>> checkup.spread > 0, checkup.facts["cores"] >= 1
+        (True, True)
     """
 
     spread: float
@@ -76,7 +82,7 @@ class Checkup:
             ),
             ("looked different", f"{self.false_alarms} of {_format.plural(self.comparisons, 'pair')}"),
         ]
-        return found + [(name.replace("_", " "), _said(value)) for name, value in self.facts.items()]
+        return found + [_fact(name, value) for name, value in self.facts.items()]
 
     def __repr__(self) -> str:
         lines = [f"{name:<27} {text}" for name, text in self._rows()]
@@ -165,5 +171,22 @@ def _one_run() -> float:
     return time
 
 
-def _said(value: object) -> str:
-    return "not known" if value is None else _format.number(value) if isinstance(value, int) else str(value)
+# What a fact is called, and how its value reads; the others are called what they are.
+WORDS = {
+    "load": ("load average", "{:.1f}"),
+    "cpu_pressure": ("some thread lacked a core", "{:.0f} % of the last 10 s"),
+    "cache_line_ns": ("cache line there and back", "{:,} ns"),
+    "governor": ("frequency governor", "{}"),
+    "turbo": ("turbo is on", "{}"),
+    "virtual": ("a virtual machine", "{}"),
+    "send_buffer": ("send buffer", "{:,} bytes"),
+    "receive_buffer": ("receive buffer", "{:,} bytes"),
+    "build_profile": ("build", "{}"),
+}
+
+
+def _fact(name: str, value: object) -> tuple[str, str]:
+    called, form = WORDS.get(name, (name.replace("_", " "), "{}"))
+    if value is None:
+        return called, "the system does not say"
+    return called, form.format({True: "yes", False: "no"}[value] if isinstance(value, bool) else value)

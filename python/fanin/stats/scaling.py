@@ -72,6 +72,12 @@ class Scaling(Table):
     Attributes:
         cores: How many cores the law was asked about.
         level: How often such an interval covers the truth.
+
+    Example:
+        >>> import fanin
+        >>> law = fanin.sweep("swap/batch", [1, 2], rounds=2, min_seconds=0).scaling(cores=2)
+        >>> law.cores, law.column("strategy")
+        (2, ('swap/batch',))
     """
 
     cores: int = 0
