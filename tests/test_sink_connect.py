@@ -68,6 +68,29 @@ def test_a_hundred_connections_that_are_reset_at_once() -> None:
     assert stats.losses + stats.failed_attempts == 100
 
 
+def test_a_loss_is_told_with_the_account_of_its_moment() -> None:
+    """Though it is told later, when a callback before has come to its end, and all was acknowledged meanwhile."""
+    accounts: list[fanin.Delivery | None] = []
+    with fanin.Server("echo", reset_after=10, faulty=2) as server:
+
+        def on_error(error: fanin.FaninError) -> None:
+            assert isinstance(error, fanin.Disconnected)
+            accounts.append(error.delivery)
+            wait_for(lambda: sink.stats().delivery.acked == 12)
+
+        settings = {"confirm": "echo", "reconnect": "at_least_once"} | QUICK
+        with fanin.Sink(server.url, on_error=on_error, **settings) as sink:
+            for number in range(12):
+                sink.send(f"message {number}".encode())
+            sink.flush(timeout=20)
+            wait_for(lambda: len(accounts) == 2)
+    for account in accounts:
+        assert account is not None
+        # The first two messages may have come back before the reset.
+        assert account.acked <= 2
+        assert account.accepted == account.acked + account.in_doubt + account.unsent
+
+
 @pytest.mark.parametrize("unsent", [0, 3])
 def test_a_close_does_not_wait_for_the_next_attempt(unsent: int) -> None:
     sink = fanin.Sink(f"tcp://127.0.0.1:{free_port()}", reconnect="at_most_once", backoff=(50, 60))

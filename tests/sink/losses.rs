@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::pin::Pin;
 use std::time::Duration;
 
 use fanin::sink::{Backoff, Config, Confirm, Delivery, FailureKind, Framing, Reconnect, Sink};
 use socket2::SockRef;
 
-use super::tools::{LONG, Peer, assert_even, echo, messages, opened, opened_or_lost, read_one, with, within};
+use super::tools::{LONG, Peer, accounts, assert_even, echo, messages, opened, opened_or_lost, read_one, with, within};
 
 const FRAMINGS: [Framing; 3] = [Framing::Lines, Framing::Length, Framing::Rfc6587];
 
@@ -252,6 +253,25 @@ fn at_most_once_through_many_cuts_has_no_double() {
         assert!(settled <= seen && seen <= settled + delivery.in_doubt.messages, "{seen} of {delivery}");
         assert_eq!(delivery.unsent.messages + delivery.dropped.messages, 0);
     }
+}
+
+#[test]
+fn a_loss_is_told_with_the_account_of_its_moment() {
+    let peer = Peer::start(|listener| {
+        reset_after(&listener, 30, 10);
+        echo(listener.accept().unwrap().0)
+    });
+    let sink = Sink::new(quick(peer.config(), Framing::Lines, Reconnect::AtLeastOnce, Confirm::Echo)).unwrap();
+    let mut events = sink.events();
+    within(sink.open()).unwrap();
+    send(&sink, 12);
+    let last = within(sink.close(LONG)).unwrap();
+    peer.join();
+    // Told when all is over; by then every message is acknowledged.
+    let [then] = accounts(&within(Pin::new(&mut events)))[..] else { panic!("it was lost once") };
+    assert_even(then);
+    assert_eq!((last.acked.messages, last.in_doubt.messages), (12, 0));
+    assert!(then.acked.messages < 12 && then.in_doubt.messages > 0, "{then}");
 }
 
 #[test]

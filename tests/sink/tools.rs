@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fanin::message::framing::{Decoder, Framing};
-use fanin::sink::{Config, Delivery, Sink, Wait};
+use fanin::sink::{Config, Delivery, Event, Sink, Wait};
 
 /// Longer than anything takes on a machine that is busy with other tests.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -63,6 +63,24 @@ pub(crate) fn opened_or_lost(config: Config) -> Sink {
     let sink = Sink::new(config).unwrap();
     let _ = within(sink.open());
     sink
+}
+
+/// All events from now to the end, taken as they come.
+pub(crate) fn listen(sink: &Sink) -> JoinHandle<Vec<Event>> {
+    let mut events = sink.events();
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        while !matches!(all.last(), Some(Event::Ended)) {
+            all.extend(events.wait_until(soon()).expect("events"));
+        }
+        all
+    })
+}
+
+/// The accounts that were told with the losses among events.
+pub(crate) fn accounts(events: &[Event]) -> Vec<Delivery> {
+    let account = |event: &Event| if let Event::Error { delivery, .. } = event { Some(*delivery) } else { None };
+    events.iter().filter_map(account).collect()
 }
 
 /// Reads one connection to its end.
