@@ -6,6 +6,7 @@ mod tools;
 
 mod basics;
 mod connecting;
+mod cuts;
 mod echoes;
 mod losses;
 mod policies;
