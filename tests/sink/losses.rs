@@ -68,7 +68,7 @@ fn lost_at(framing: Framing, confirm: Confirm, offset: usize, count: usize) {
     let (seen, _) = numbers(framing, &peer.join());
     let failure = outcome.expect_err("the connection was reset");
     assert_eq!(failure.kind, FailureKind::Disconnected, "{failure}");
-    let Delivery { accepted, acked, written, in_doubt, unsent, dropped } = failure.delivery;
+    let Delivery { accepted, acked, written, in_doubt, unsent, dropped, .. } = failure.delivery;
     assert_even(failure.delivery);
     assert_eq!((written.messages, dropped.messages), (0, 0), "at {offset}");
     assert!(
