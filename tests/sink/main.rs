@@ -9,5 +9,6 @@ mod connecting;
 mod cuts;
 mod echoes;
 mod losses;
+mod peers;
 mod policies;
 mod tls;
