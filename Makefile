@@ -149,7 +149,7 @@ lint-python: $(READY) ## ruff and mypy
 .PHONY: stubtest
 stubtest: $(BUILT) ## the stubs against the built module
 	$(call say,stubtest: the stubs against the built module)
-	@$(PYTHON) -m mypy.stubtest fanin --concise --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
+	@$(PYTHON) -m mypy.stubtest fanin pytest_fanin --concise --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
 
 .PHONY: pythons
 pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found

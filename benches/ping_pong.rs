@@ -44,7 +44,7 @@ impl Visitor for Turn {
     type Output = Vec<Duration>;
 
     fn visit<Q: Queue>(self) -> Vec<Duration> {
-        let (mut sender, receiver) = Q::open(&Shape { size: Some(SIZE), capacity: None });
+        let (mut sender, receiver) = Q::open(&Shape { size: Some(SIZE), longest: None, capacity: None });
         let (near, mut far) = connection().expect("a connection");
         let actor = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");

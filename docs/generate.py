@@ -61,6 +61,7 @@ def write(docs: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     check_names()
+    check_plugin(docs)
     for page, (title, about, names) in PAGES.items():
         (api / f"{page}.md").write_text(api_page(title, about, names))
     (docs / "reference/cli.md").write_text(cli_page())
@@ -87,6 +88,16 @@ def check_names() -> None:
     shown = {name for _, _, names in PAGES.values() for name in names} | NO_PAGE
     if shown != set(fanin.__all__):
         raise SystemExit(f"docs/generate.py: PAGES and fanin.__all__ differ in {sorted(shown ^ set(fanin.__all__))}")
+
+
+def check_plugin(docs: Path) -> None:
+    """Raises for a public name of the plugin that its page has not."""
+    import pytest_fanin
+
+    page = (docs / "reference/pytest.md").read_text()
+    lacking = [name for name in pytest_fanin.__all__ if f":: pytest_fanin.{name}\n" not in page]
+    if lacking:
+        raise SystemExit(f"docs/generate.py: docs/reference/pytest.md lacks {lacking}")
 
 
 # --- the API ----------------------------------------------------------------------------------------------------------

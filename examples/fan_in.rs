@@ -31,7 +31,7 @@ fn run(address: Option<String>) -> Result<Account> {
         None => listen()?,
     };
     // Messages of any size; at most 256 KiB wait, then senders do.
-    let (sender, receiver) = Lanes::open(&Shape { size: None, capacity: Some(Capacity::Bytes(256 * 1024)) });
+    let (sender, receiver) = Lanes::open(&Shape { capacity: Some(Capacity::Bytes(256 * 1024)), ..Shape::default() });
     let producers: Vec<_> = (0..PRODUCERS)
         .map(|number| {
             let sender = sender.clone();

@@ -38,7 +38,7 @@ impl Visitor for Newest {
     /// Of 100 messages of two bytes the last eight stay, in order; what was drained before is safe.
     fn visit<Q: Queue>(self) {
         for size in [Some(2), None] {
-            let (mut sender, mut receiver) = Q::open(&Shape { size, capacity: Some(self.0) });
+            let (mut sender, mut receiver) = Q::open(&Shape { size, longest: None, capacity: Some(self.0) });
             let mut dropped = 0;
             for turn in 0..100_u8 {
                 dropped += sender.displace(&[turn, turn]).unwrap();
@@ -68,7 +68,8 @@ impl Visitor for Sizes {
     type Output = ();
 
     fn visit<Q: Queue>(self) {
-        let (mut sender, mut receiver) = Q::open(&Shape { size: None, capacity: Some(Capacity::Bytes(10)) });
+        let (mut sender, mut receiver) =
+            Q::open(&Shape { size: None, longest: None, capacity: Some(Capacity::Bytes(10)) });
         for message in [&b"aa"[..], b"bb", b"cc", b"dd", b"ee"] {
             assert_eq!(sender.displace(message), Ok(0));
         }

@@ -84,7 +84,7 @@ fn eight_thousand_idle_producers_cost_less_than_a_kib_each() {
 fn memory_is_given_back_after_a_burst() {
     let _alone = alone();
     let before = live();
-    let (sender, mut receiver) = Lanes::open(&Shape { size: Some(64), capacity: None });
+    let (sender, mut receiver) = Lanes::open(&Shape { size: Some(64), longest: None, capacity: None });
     let mut senders: Vec<_> = (0..1000).map(|_| sender.clone()).collect();
     for sender in &mut senders {
         for _ in 0..2000 {
@@ -103,7 +103,8 @@ fn memory_is_given_back_after_a_burst() {
 fn the_steady_loop_does_not_allocate() {
     let _alone = alone();
     for (size, length) in [(Some(64), 64), (None, 100), (Some(1), 1)] {
-        let (mut sender, mut receiver) = Lanes::open(&Shape { size, capacity: Some(Capacity::Bytes(256 * 1024)) });
+        let (mut sender, mut receiver) =
+            Lanes::open(&Shape { size, longest: None, capacity: Some(Capacity::Bytes(256 * 1024)) });
         let mut turn = || {
             for _ in 0..1000 {
                 sender.try_send(&[7; 100][..length]).unwrap();
@@ -134,7 +135,7 @@ fn a_long_chain_is_dropped_without_recursion() {
 #[test]
 fn every_lane_has_its_turn() {
     let _alone = alone();
-    let (sender, mut receiver) = Lanes::open(&Shape { size: Some(1024), capacity: None });
+    let (sender, mut receiver) = Lanes::open(&Shape { size: Some(1024), longest: None, capacity: None });
     let mut senders: Vec<_> = (0..12).map(|_| sender.clone()).collect();
     for (number, sender) in (0..).zip(&mut senders) {
         (0..1024).for_each(|_| sender.try_send(&[number; 1024]).unwrap());
@@ -163,7 +164,8 @@ fn numbered(number: u64, length: usize) -> Vec<u8> {
 #[test]
 fn messages_of_all_sizes_stay_whole_and_in_order() {
     let _alone = alone();
-    let (sender, mut receiver) = Lanes::open(&Shape { size: None, capacity: Some(Capacity::Bytes(1 << 20)) });
+    let (sender, mut receiver) =
+        Lanes::open(&Shape { size: None, longest: None, capacity: Some(Capacity::Bytes(1 << 20)) });
     let lengths = |number: u64| [12, 13, 100, 255, 256, 4096, 16_384, 70_000][(number * 7 % 8) as usize];
     let producers: Vec<_> = (0..4_u64)
         .map(|producer| {

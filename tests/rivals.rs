@@ -16,7 +16,7 @@ use fanin::queue::{Algorithm, Queue, Receiver, Sender, Shape};
 
 /// A consumer that looks all the time, and a sender that sends one message and goes; whether the message came.
 fn arrives<Q: Queue>(producer: &mpsc::Sender<Q::Sender>) -> bool {
-    let (sender, mut receiver) = Q::open(&Shape { size: Some(1), capacity: None });
+    let (sender, mut receiver) = Q::open(&Shape { size: Some(1), longest: None, capacity: None });
     producer.send(sender).unwrap();
     loop {
         let drained = pin!(receiver.drain()).poll(&mut Context::from_waker(Waker::noop()));

@@ -63,7 +63,7 @@ fn burst(sender: &mut SwapSender, receiver: &mut SwapReceiver, message: &[u8]) {
 #[test]
 fn the_steady_loop_of_swap_does_not_allocate() {
     for size in [Some(64), None] {
-        let (mut sender, mut receiver) = Swap::open(&Shape { size, capacity: None });
+        let (mut sender, mut receiver) = Swap::open(&Shape { size, longest: None, capacity: None });
         let message = [7; 64];
         // One burst for each of the two arenas.
         for _ in 0..2 {

@@ -73,7 +73,7 @@ fn check(batch: &mut impl Buf, next: &mut [u64], taken: &[Arc<AtomicU64>]) {
 
 /// Sends `messages` in all and checks each; how often the consumer fell asleep.
 fn meet<Q: Queue>(messages: u64, capacity: Option<Capacity>, burst: u64) -> u64 {
-    let (sender, mut receiver) = Q::open(&Shape { size: Some(SIZE), capacity });
+    let (sender, mut receiver) = Q::open(&Shape { size: Some(SIZE), longest: None, capacity });
     let each = messages / PRODUCERS;
     let taken: Vec<_> = (0..PRODUCERS).map(|_| Arc::new(AtomicU64::new(0))).collect();
     let threads: Vec<_> = (0..PRODUCERS)

@@ -2,6 +2,8 @@
 
 import json
 import platform
+import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +37,72 @@ def test_compare_with_an_earlier_sweep(saved: str, capsys: pytest.CaptureFixture
     found = json.loads(capsys.readouterr().out)
     assert {row["ratio"] for row in found["rows"]} == {1.0}
     assert found["notes"][0].startswith("not paired")
+
+
+@pytest.mark.parametrize(
+    ("over", "rounds", "verdicts", "code", "said"),
+    [
+        ("mpsc-one/each", 5, {"faster"}, 0, ""),
+        ("swap/batch", 5, {"slower"}, 1, "fanin: error: 3 slower (of 3 verdicts)\n"),
+        ("swap/batch", 1, {"undecided"}, 0, ""),
+    ],
+    ids=["faster", "slower", "undecided"],
+)
+def test_a_comparison_fails_on_what_is_slower(
+    tmp_path: Path, make_sweep: Callable[..., fanin.Sweep], capsys: pytest.CaptureFixture[str],
+    over: str, rounds: int, verdicts: set[str], code: int, said: str,
+) -> None:  # fmt: skip
+    path = str(tmp_path / "sweep.json")
+    make_sweep(("mpsc-one/each", "swap/batch"), rounds=rounds).save(path)
+    assert cli.main(["compare", path, "--over", over, "--fail-on", "slower", "--json"]) == code
+    shown = capsys.readouterr()
+    assert {row["verdict"] for row in json.loads(shown.out)["rows"]} == verdicts
+    assert shown.err == said
+    assert cli.main(["compare", path, "--over", over]) == 0, "unless it is asked to fail"
+
+
+def test_a_comparison_fails_on_what_did_not_deliver(
+    tmp_path: Path, make_sweep: Callable[..., fanin.Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "sweep.json")
+    make_sweep(("mpsc/batch", "swap/batch"), rounds=5, bad={("swap/batch", 8)}).save(path)
+    assert cli.main(["compare", path, "--over", "mpsc/batch", "--fail-on", "slower"]) == 1
+    assert capsys.readouterr().err == "fanin: error: 1 not delivered (of 3 verdicts)\n"
+
+
+def test_a_sweep_fails_that_is_slower_than_the_one_before(
+    tmp_path: Path, make_sweep: Callable[..., fanin.Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [str(tmp_path / name) for name in ("before.json", "after.json")]
+    for name, ns in zip(names, (50, 500), strict=True):
+        monkeypatch.setitem(make_sweep.__globals__["NS"], "swap/batch", ns)
+        make_sweep(("swap/batch",), rounds=5).save(name)
+    before, after = names
+    assert cli.main(["compare", after, before, "--fail-on", "slower"]) == 1
+    assert cli.main(["compare", before, after, "--fail-on", "slower"]) == 0
+
+
+def test_a_comparison_of_nothing_does_not_pass(
+    tmp_path: Path, make_sweep: Callable[..., fanin.Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "sweep.json")
+    make_sweep(("swap/batch",)).save(path)
+    assert cli.main(["compare", path]) == 0
+    assert cli.main(["compare", path, "--fail-on", "slower"]) == 2
+    assert "fail_on='slower': nothing was compared" in capsys.readouterr().err
+
+
+def test_the_check_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (Path(__file__).parent.parent / "docs/how-to/use-in-ci.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    checks = [block for block in blocks if "--fail-on slower" in block]
+    assert len(checks) == 2
+    monkeypatch.chdir(tmp_path)
+    for line in "".join(checks).splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fanin"
+        less = ["--messages", "100", "--min-seconds", "0"] if arguments[0] == "sweep" else []
+        assert cli.main([*arguments, *less]) in ((0, 1) if "--fail-on" in arguments else (0,))
 
 
 def test_journals_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

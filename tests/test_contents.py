@@ -301,3 +301,10 @@ def test_intervals_rest_on_processes(simulate: Callable[..., Any]) -> None:
     (rounds,) = compare(sweep.changed(lambda row: moved(row) | {"process": None}), "mpsc/batch")
     assert (fresh["pairs"], fresh["verdict"]) == (4, "undecided")
     assert (rounds["pairs"], rounds["verdict"]) == (40, "slower")
+
+
+@pytest.mark.parametrize("capacity", ["64 KiB", "4 messages"])
+def test_the_longest_finds_room_in_a_queue_that_divides_its_capacity(capacity: str) -> None:
+    for strategy in ("sharded/batch", "ring/batch", "swap/batch", "lanes/batch"):
+        run = fanin.run(strategy, 4, 50, payload=fanin.mix({100: 1, 40_000: 1}), capacity=capacity)
+        assert run.status == "ok", (strategy, run)

@@ -12,19 +12,22 @@ import check_docs
 import pytest
 
 import fanin
+import pytest_fanin
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(
-    found.name.removeprefix("fanin.")
-    for found in pkgutil.walk_packages(fanin.__path__, "fanin.")
+    found.name
+    for package in (fanin, pytest_fanin)
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not found.name.endswith(("._native", ".__main__"))
 )
+MODULES.append("pytest_fanin")
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str) -> None:
     try:
-        module = importlib.import_module(f"fanin.{name}")
+        module = importlib.import_module(name)
     except fanin.MissingExtra as missing:
         pytest.skip(str(missing))
     failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
@@ -68,6 +71,13 @@ def test_every_public_name_has_a_page(generate: ModuleType, monkeypatch: pytest.
     monkeypatch.setattr(fanin, "__all__", [*fanin.__all__, "planted"])
     with pytest.raises(SystemExit, match="planted"):
         generate.check_names()
+
+
+def test_every_public_name_of_the_plugin_has_a_place(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate.check_plugin(ROOT / "docs")
+    monkeypatch.setattr(pytest_fanin, "__all__", [*pytest_fanin.__all__, "planted"])
+    with pytest.raises(SystemExit, match="planted"):
+        generate.check_plugin(ROOT / "docs")
 
 
 def test_columns_commands_and_fixtures_have_their_words(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from types import ModuleType
 import pytest
 
 import fanin
+import pytest_fanin
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 500
@@ -287,6 +288,7 @@ def undocumented(module: ModuleType) -> list[str]:
 
 def test_every_public_name_is_documented() -> None:
     assert undocumented(fanin) == []
+    assert undocumented(pytest_fanin) == []
 
 
 def test_the_reader_of_docs_sees_what_is_missing() -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,47 @@ def dedent(text: str) -> str:
     return dedent(text)
 
 
+SAMPLE = """
+RECORDS = [b"record %d" % n for n in range(1000)]
+
+class MyShipper:
+    def start(self, *address):
+        self.address = address
+
+    def ship(self, n):
+        with socket.create_connection(self.address) as client:
+            client.sendall(b"".join(record + b"\\n" for record in RECORDS[:n]))
+
+my_shipper = MyShipper()
+
+def test_my_shipper(fanin_server):
+    records = {records}
+    my_shipper.start(fanin_server.host, fanin_server.port); my_shipper.ship(1000)
+    fanin_server.wait_for(1000, timeout=60)
+    fanin_server.assert_delivered(1000)
+    fanin_server.assert_delivered(expected=records, order="per-producer")
+
+def test_it_says_what_was_lost(fanin_server):
+    records = {records}
+    my_shipper.start(fanin_server.host, fanin_server.port); my_shipper.ship(999)
+    fanin_server.assert_delivered(expected=records, order="per-producer", timeout=0.5)
+"""
+
+
+@pytest.mark.parametrize("records", ["RECORDS", '{"mine": RECORDS}'], ids=["list", "dict"])
+def test_records_of_one_producer_are_a_list_or_have_its_name(suite: pytest.Pytester, records: str) -> None:
+    result = run(suite, SHIP + SAMPLE.replace("{records}", records))
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*NotArrived: 999 of 1,000 messages arrived: lost 1,*", "*message 999 did not come"])
+
+
+def test_what_the_readme_shows_runs(suite: pytest.Pytester) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "fanin_server" in block)
+    shipper = SAMPLE.partition("def test")[0].replace("RECORDS[:n]", "n") + "records = RECORDS\n\n"
+    run(suite, SHIP + shipper + block, "--fanin-check").assert_outcomes(passed=3)
+
+
 def test_a_failure_says_what_was_lost_and_what_the_server_saw(suite: pytest.Pytester) -> None:
     test = """
     def test_it(fanin_server):
@@ -109,18 +151,97 @@ def test_markers_and_factories_make_servers_and_lines(suite: pytest.Pytester) ->
     run(suite, SHIP + dedent(test)).assert_outcomes(passed=3)
 
 
-def test_options_and_ini_reach_the_servers(suite: pytest.Pytester) -> None:
+def test_the_ini_option_reaches_the_servers(suite: pytest.Pytester) -> None:
     test = """
     import socket
 
-    def test_it(fanin_server_factory):
-        server = fanin_server_factory(reset_after=(0, 10**9))
-        with socket.create_connection((server.host, server.port)) as client:
+    def test_it(fanin_server):
+        with socket.create_connection((fanin_server.host, fanin_server.port)) as client:
             client.sendall(b"aabbc")
-            server.wait_for(2, timeout=20)
-        assert server.messages() == [b"aa", b"bb"]
+        fanin_server.assert_delivered(expected=[b"aa", b"bb"], timeout=20)
     """
-    run(suite, dedent(test), "-o", "fanin_framing=2", "--fanin-seed=7").assert_outcomes(passed=1)
+    run(suite, dedent(test), "-o", "fanin_framing=2").assert_outcomes(passed=1)
+
+
+DRAWN = """
+import contextlib, socket, time
+
+def place(one):
+    with contextlib.suppress(OSError), socket.create_connection((one.host, one.port)) as client:
+        client.settimeout(20)
+        while True:
+            client.sendall(bytes(1000))
+    while one.report()["open"]:
+        time.sleep(0.002)
+    report = one.report()
+    return report["bytes_received"] if "bytes_received" in report else report["faults"][0].bytes
+
+def test_servers(fanin_server_factory):
+    def server(**given):
+        return place(fanin_server_factory(reset_after=(0, 10**6), **given))
+    assert server() == server() == server(seed={seed}) != server(seed={seed} + 1)
+
+def test_lines(fanin_server, fanin_proxy_factory):
+    def line(**given):
+        return place(fanin_proxy_factory(fanin_server, reset_after=(0, 10**6), **given))
+    assert line() == line(seed={seed}) != line(seed={seed} + 1)
+"""
+
+
+@pytest.mark.parametrize(("options", "seed"), [((), 0), (("--fanin-seed=7",), 7)], ids=["default", "option"])
+def test_faults_are_drawn_from_the_seed(suite: pytest.Pytester, options: tuple[str, ...], seed: int) -> None:
+    run(suite, DRAWN.format(seed=seed), *options).assert_outcomes(passed=2)
+
+
+def test_a_failing_fixture_tells_what_the_server_saw(suite: pytest.Pytester) -> None:
+    test = """
+    import pytest
+
+    @pytest.fixture
+    def shipped(fanin_server):
+        ship(fanin_server, b"a")
+        fanin_server.wait_for(1, timeout=20)
+        raise RuntimeError("in its setup")
+
+    @pytest.fixture
+    def settled(fanin_server):
+        yield
+        raise RuntimeError("in its teardown")
+
+    def test_setup(shipped): pass
+    def test_teardown(settled): pass
+    """
+    result = run(suite, SHIP + dedent(test))
+    result.assert_outcomes(passed=1, errors=2)
+    result.stdout.fnmatch_lines(
+        ["*RuntimeError: in its setup", "*opened 1,*bytes_received 2,*", "*in its teardown", "*opened 0,*"]
+    )
+
+
+def test_a_server_for_a_module_is_a_fixture_of_ones_own(suite: pytest.Pytester) -> None:
+    test = """
+    import fanin, pytest
+
+    @pytest.fixture(scope="module")
+    def collector():
+        with fanin.Server(framing="lines") as server:
+            yield server
+
+    @pytest.fixture(autouse=True)
+    def nothing_yet(collector):
+        collector.clear()
+
+    @pytest.mark.parametrize("message", [b"a", b"b"])
+    def test_it(collector, message):
+        ship(collector, message)
+        collector.assert_delivered(expected=[message], timeout=20)
+
+    def test_its_facts_are_told(collector):
+        collector.assert_delivered(1)
+    """
+    result = run(suite, SHIP + dedent(test))
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*NotArrived: 0 of 1 message arrived*", "*<Server discard on *", "*opened 2,*"])
 
 
 # --- beside others ---------------------------------------------------------------------------------------------------
@@ -208,7 +329,9 @@ def test_what_stays_undecided_is_a_skip_unless_strict(suite: pytest.Pytester) ->
     result = run_apart(suite, test, "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*stays undecided after 2 s*"])
-    run_apart(suite, test, "--fanin-strict").assert_outcomes(failed=1)
+    result = run_apart(suite, test, "--fanin-strict")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Failed: swap/batch is *; whether it is at least 1 stays undecided after 2 s"])
 
 
 def test_less_time_than_one_round_takes_decides_nothing(suite: pytest.Pytester) -> None:
@@ -224,6 +347,35 @@ def test_checking_measures_nothing(suite: pytest.Pytester) -> None:
 def test_what_measures_can_be_left_out(suite: pytest.Pytester) -> None:
     result = run(suite, RATIO.format(at_least=10**6, time=1), "-m", "not fanin_measure")
     result.assert_outcomes(deselected=1)
+
+
+@pytest.mark.parametrize("options", [(), ("--fanin-check",)], ids=["measured", "checked"])
+def test_what_is_no_comparison_is_refused_also_where_nothing_is_measured(
+    suite: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    test = """
+    import fanin, pytest
+
+    @pytest.mark.parametrize(("asked", "words"), [
+        ({"over": "swap/batch"}, "over='swap/batch': allowed is another strategy"),
+        ({"over": "swop/batch"}, "did you mean swap/batch"),
+        ({"over": "mpsc/batch", "payload": [1, 2]}, "this makes 4 runs"),
+        ({"over": "mpsc/batch", "capacity": "1 KiB"}, "this makes 1 run; mpsc/batch: "),
+    ])
+    def test_it(fanin_lab, asked, words):
+        with pytest.raises(fanin.PlanError) as caught:
+            fanin_lab.assert_ratio("swap/batch", at_least=1, max_time=1, producers=8, **asked)
+        assert words in str(caught.value)
+    """
+    run(suite, dedent(test), *options).assert_outcomes(passed=4)
+
+
+def test_what_only_a_sweep_takes_is_no_matter_where_nothing_is_measured(suite: pytest.Pytester) -> None:
+    test = """
+    def test_it(fanin_lab):
+        fanin_lab.assert_ratio("swap/batch", over="mpsc/batch", at_least=9, producers=2, messages=10, wait=1, confirm=0)
+    """
+    run(suite, dedent(test), "--fanin-check").assert_outcomes(passed=1)
 
 
 def test_a_wrong_bound_is_told(suite: pytest.Pytester) -> None:

@@ -6,58 +6,15 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clients import connect, flood, netstrings, send, settle
 
 import fanin
 
-
-def connect(server: fanin.Server | fanin.Proxy) -> socket.socket:
-    if server.url.startswith("unix://"):
-        client = socket.socket(socket.AF_UNIX)
-        client.connect(server.host)
-    else:
-        client = socket.create_connection((server.host, server.port))
-    client.settimeout(20)
-    return client
-
-
-def send(server: fanin.Server, data: bytes) -> None:
-    with connect(server) as client:
-        client.sendall(data)
-
-
-def flood(client: socket.socket, data: bytes) -> None:
-    """Sends until the other side has had enough."""
-    while True:
-        client.sendall(data)
-
-
-def settle(server: fanin.Server | fanin.Proxy, **wanted: int) -> dict[str, Any]:
-    deadline = time.monotonic() + 20
-    while any(server.report()[name] != value for name, value in wanted.items()):
-        assert time.monotonic() < deadline, server.report()
-        time.sleep(0.002)
-    return server.report()
-
-
 # --- framings --------------------------------------------------------------------------------------------------------
-
-
-def netstrings(data: bytes) -> tuple[list[bytes], bytes]:
-    """A framing that the core does not know."""
-    messages = []
-    while b":" in data:
-        size, _, rest = data.partition(b":")
-        if len(rest) <= int(size):
-            break
-        messages.append(rest[: int(size)])
-        data = rest[int(size) + 1 :]
-    return messages, data
-
 
 STREAMS: dict[str, tuple[Any, bytes]] = {
     "lines": ("lines", b"a\n\nbc\n"),
@@ -90,13 +47,8 @@ def test_messages_of_one_size() -> None:
         server.wait_for(2, timeout=20)
         settle(server, open=0, opened=1)
         assert server.messages() == [b"aaaa", b"bbbb"]
-        assert "1 connection ended in the middle of a message" in str(raised(server, 3).arrivals)
-
-
-def raised(server: fanin.Server, *arguments: Any, **options: Any) -> fanin.NotArrived:
-    with pytest.raises(fanin.NotArrived) as caught:
-        server.assert_delivered(*arguments, **options)
-    return caught.value
+        with pytest.raises(fanin.NotArrived, match="1 connection ended in the middle of a message"):
+            server.assert_delivered(3)
 
 
 def test_a_stream_has_no_messages() -> None:
@@ -135,6 +87,9 @@ def test_what_does_not_come_in_time_is_told() -> None:
             server.wait_for(3, timeout=0.1)
         assert time.monotonic() - start < 5
     assert isinstance(caught.value, (fanin.ArrivalTimeout, AssertionError))
+    assert str(caught.value).endswith(
+        "\nwhich are missing, assert_delivered(expected=…, timeout=0.1) says in place of wait_for"
+    )
     assert pickle.loads(pickle.dumps(caught.value)).arrivals.arrived == 2
 
 
@@ -152,160 +107,6 @@ def test_other_threads_run_while_one_waits() -> None:
         send(server, b"now\n")
         waiting.join(20)
         assert not waiting.is_alive()
-
-
-# --- what was delivered ----------------------------------------------------------------------------------------------
-
-RECORDS = {producer: [b"%s %d" % (producer.encode(), n) for n in range(5)] for producer in "ab"}
-
-
-def parse(message: bytes) -> tuple[str, int]:
-    producer, number = message.decode().split()
-    return producer, int(number)
-
-
-@pytest.fixture
-def server() -> Iterator[fanin.Server]:
-    with fanin.Server(framing="lines") as one:
-        yield one
-
-
-def deliver(server: fanin.Server, *messages: str) -> None:
-    data = "".join(f"{message}\n" for message in messages)
-    send(server, data.encode())
-    server.wait_for(len(messages))
-
-
-SOUND = [f"{producer} {n}" for n in range(5) for producer in "ab"]
-
-
-def test_what_was_delivered_is_shown(server: fanin.Server) -> None:
-    deliver(server, *SOUND)
-    everything = [message.encode() for message in SOUND]
-    for options in (
-        {"expected": everything},
-        {"expected": everything[::-1]},
-        {"expected": everything, "order": "total"},
-        {"expected": everything, "order": "per-producer", "parse": parse},
-        {"expected": RECORDS, "order": "per-producer"},
-        {"n": 10, "parse": parse, "order": "per-producer"},
-        {"parse": parse},
-    ):
-        shown = server.assert_delivered(**options)  # type: ignore[arg-type]
-        assert (shown.arrived, shown.proof, shown.delivered) == (10, "once", True)
-        assert str(shown).startswith("10 messages arrived, each once")
-    assert server.assert_delivered(10).proof == "count"
-    assert dict(server.assert_delivered(parse=parse).last_good) == {"a": 4, "b": 4}
-
-
-#: What is sent, what is asked, the four counts, and some words of what is told.
-WRONG: dict[str, tuple[list[str], dict[str, Any], tuple[int, int, int, int], list[str]]] = {
-    "lost": (
-        [m for m in SOUND if m != "a 2"],
-        {"expected": RECORDS},
-        (1, 0, 0, 0),
-        ["9 of 10 messages arrived: lost 1, doubled 0", "producer 'a': message 2 did not come", "'a': 1", "'b': 4"],
-    ),
-    "lost, by sequence": (
-        [m for m in SOUND if m != "a 2"],
-        {"parse": parse, "n": 10},
-        (1, 0, 0, 0),
-        ["producer 'a': message 2 did not come"],
-    ),
-    "lost from the end": (
-        SOUND[:-2],
-        {"parse": parse, "n": 10},
-        (2, 0, 0, 0),
-        ["2 messages more did not come"],
-    ),
-    "doubled": (
-        [*SOUND, "b 3"],
-        {"parse": parse},
-        (0, 1, 0, 0),
-        ["producer 'b': message 3 came again: as arrival 7, and as arrival 10"],
-    ),
-    "reordered": (
-        ["a 0", "a 2", "a 1", "a 3"],
-        {"parse": parse, "order": "per-producer"},
-        (0, 0, 1, 0),
-        ["producer 'a': message 1 came after message 2, as arrival 2", "'a': 0"],
-    ),
-    "reordered among all": (
-        ["x", "z", "y"],
-        {"expected": [b"x", b"y", b"z"], "order": "total"},
-        (0, 0, 1, 0),
-        ["message 1 came after message 2, as arrival 2"],
-    ),
-    "changed": (
-        ["a 0", "a 1x"],
-        {"expected": {"a": [b"a 0", b"a 1"]}},
-        (1, 0, 0, 1),
-        ["arrival 1 is none that was sent: b'a 1x'"],
-    ),
-    "changed, by key": (
-        ["a 0", "a 01"],
-        {"expected": {"a": [b"a 0", b"a 1"]}, "parse": parse},
-        (1, 0, 0, 1),
-        ["producer 'a': message 1 came changed, as arrival 1: from byte 2 on it is b'01' instead of b'1'"],
-    ),
-    "of nobody": (["a 0", "c 0"], {"expected": [b"a 0"], "parse": parse}, (0, 0, 0, 1), ["which nobody sent"]),
-    "no message at all": (["a 0", "what?"], {"parse": parse}, (0, 0, 0, 1), ["cannot be parsed (ValueError"]),
-}
-
-
-@pytest.mark.parametrize(("sent", "asked", "counts", "told"), WRONG.values(), ids=WRONG)
-def test_what_went_wrong_is_told(
-    server: fanin.Server, sent: list[str], asked: dict[str, Any], counts: tuple[int, ...], told: list[str]
-) -> None:
-    deliver(server, *sent)
-    error = raised(server, **asked)
-    found = error.arrivals
-    assert (found.lost, found.doubled, found.reordered, found.unexpected) == counts, str(error)
-    missing = [words for words in told if words not in str(error)]
-    assert not missing, str(error)
-    assert isinstance(error, AssertionError)
-
-
-def test_the_first_five_are_shown(server: fanin.Server) -> None:
-    deliver(server, *[f"a {n}" for n in range(0, 40, 2)], "a 0", "a 0")
-    error = raised(server, parse=parse, order="per-producer")
-    assert (error.arrivals.lost, len(error.arrivals.examples)) == (19, 5)
-    assert "came again" in str(error), "losses leave some room for the rest"
-
-
-def test_disorder_is_no_fault_unless_order_is_asked_for(server: fanin.Server) -> None:
-    deliver(server, "a 1", "a 0")
-    assert server.assert_delivered(parse=parse).reordered == 1
-
-
-def test_equal_messages_are_counted_each(server: fanin.Server) -> None:
-    deliver(server, "x", "x", "x")
-    server.assert_delivered(expected=[b"x"] * 3, order="total")
-    assert raised(server, expected=[b"x"] * 2).arrivals.doubled == 1
-    assert raised(server, expected=[b"x"] * 4).arrivals.lost == 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        ({}, "at least one of n, expected and parse"),
-        ({"n": -1}, "n=-1"),
-        ({"n": 1, "order": "total"}, "a count shows no order"),
-        ({"expected": [b"a"], "order": "per-producer"}, "a list does not say who sent what"),
-        ({"expected": {"a": [b"x"], "b": [b"x"]}, "order": "per-producer"}, "'a' and 'b' both send b'x'"),
-        ({"expected": [b"a"], "order": "any"}, "order='any': allowed are per-producer, total"),
-        ({"parse": parse, "order": "total"}, "a total order needs expected="),
-        ({"expected": ["a"]}, "lists of bytes"),
-        ({"expected": b"a"}, "lists of bytes"),
-        ({"expected": [b"a 1", b"a 01"], "parse": parse}, "is in it twice"),
-        ({"parse": lambda message: 7}, "parse=7"),
-    ],
-)
-def test_questions_without_an_answer_are_refused(server: fanin.Server, asked: dict[str, Any], words: str) -> None:
-    deliver(server, "a 0")
-    with pytest.raises(fanin.PlanError) as caught:
-        server.assert_delivered(**asked)
-    assert words in str(caught.value)
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------

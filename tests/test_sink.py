@@ -1,6 +1,7 @@
 """The sink from threads: arguments, every sending call, framing and policy, with a real socket at the other end."""
 
 import array
+import ctypes
 import math
 import queue
 import threading
@@ -146,6 +147,30 @@ def test_numpy_arrays_are_sent_as_their_bytes(receiver: Receiver) -> None:
     assert receiver.received == numbers.tobytes()
 
 
+class Head(ctypes.Structure):
+    """A message as C lays it out."""
+
+    _fields_ = (("kind", ctypes.c_uint16), ("length", ctypes.c_uint32))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Head(7, 9),
+        lambda: ctypes.c_int(5),
+        lambda: (ctypes.c_char * 3)(*b"abc"),
+        lambda: memoryview(b"a").cast("B", []),
+    ],
+)
+def test_scalars_and_structures_of_c_are_sent_as_their_bytes(receiver: Receiver, make: Callable[[], Any]) -> None:
+    data = make()
+    with fanin.Sink(receiver.url) as sink:
+        sink.send(data)
+        assert sink.send_many([data, data]) == 2
+    receiver.ended.wait(10)
+    assert receiver.received == bytes(memoryview(data)) * 3
+
+
 @pytest.mark.parametrize("call", ["send", "try_send", "write", "send_async"])
 @pytest.mark.parametrize(
     ("data", "hint"), [("text", "data.encode()"), (7, "not int"), (None, "not NoneType"), ([b"x"], "not list")]
@@ -230,6 +255,17 @@ def test_offsets_that_are_none(receiver: Receiver, offsets: list[int], allowed: 
             sink.send_many(b"123456789", offsets=offsets)
         assert sink.delivery.accepted == 0
     assert allowed in str(caught.value)
+
+
+def test_what_an_iterable_yields_is_not_held_back_for_what_comes_next() -> None:
+    with fanin.Server(framing="lines") as server, fanin.Sink(server.url, framing="lines") as sink:
+
+        def messages() -> Iterator[bytes]:
+            for number in range(3):
+                yield b"%d" % number
+                server.wait_for(number + 1, timeout=60)
+
+        assert sink.send_many(messages()) == 3
 
 
 def test_many_says_how_many_were_taken(receiver: Receiver) -> None:

@@ -16,6 +16,7 @@ import pytest
 import typed_example
 
 import fanin
+import pytest_fanin
 
 EXAMPLE = Path(__file__).with_name("typed_example.py")
 DOCS = Path(__file__).parent.parent / "docs"
@@ -73,6 +74,8 @@ def test_the_typed_program_runs() -> None:
     assert "producers" in typed_example.refused()
     assert typed_example.served() == 0
     assert "swap/batch" in typed_example.found()
+    assert typed_example.shipped(fanin.Server, fanin.Proxy) == 0
+    assert typed_example.faster(pytest_fanin.Lab(check=True)) is None
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -110,6 +113,11 @@ def test_every_public_name_has_an_example_that_runs(name: str) -> None:
     home = COMES_FROM.get(name, name)
     doc = inspect.getdoc(item(home)) or ""
     assert ">>>" in doc, f"{name}: no example in {home}"
+
+
+@pytest.mark.parametrize("name", pytest_fanin.__all__)
+def test_every_public_name_of_the_plugin_has_one_too(name: str) -> None:
+    assert ">>>" in (vars(getattr(pytest_fanin, name)).get("__doc__") or ""), name
 
 
 def test_names_that_come_from_elsewhere_are_those_without_an_example() -> None:

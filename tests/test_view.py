@@ -57,6 +57,18 @@ def test_moments_agree_with_the_run() -> None:
     assert seen > sum(sweep.column("delivered")) / 60  # it is a rate, of this run
 
 
+def test_the_latency_it_shows_is_that_of_the_run() -> None:
+    load = {"capacity": "256 KiB", "on_full": "drop_newest", "read_rate": 50_000_000, "load": fanin.open_loop(rate=1e6)}
+    load |= {"receive_buffer": 65_536, "send_buffer": 65_536}
+    view = fanin.live("swap/batch", producers=4, messages=250_000, payload=64, rounds=1, **load)
+    sweep = view.wait(60)
+    seen = sorted(moment.waiting_seconds for moment in view.moments if moment.waiting_seconds)
+    (run,) = sweep
+    # The queue is full: half of the way is through it, the other half in the write of what was taken.
+    assert run.latency_p50_ns is not None
+    assert 0.2 <= seen[len(seen) // 2] * 1e9 / run.latency_p50_ns <= 1.5
+
+
 def test_stop_ends_the_run_and_keeps_what_had_ended() -> None:
     view = fanin.live("swap/batch", producers=8, rounds=100, min_seconds=0.2)
     while view.progress[0] < 2:
@@ -216,7 +228,7 @@ def test_measures_in_words() -> None:
     said = {name: words for name, words, _ in view_text.measures(moment(), [moment()])}
     assert said == {
         "throughput": "12.3 million/s, 787 MB/s", "queue": "65.5 kB, 25% of 262 kB", "batch": "4.20 kB a drain",
-        "waiting": "83.0 µs", "dropped": "1,234, 10.0/s",
+        "latency": "83.0 µs", "dropped": "1,234, 10.0/s",
     }  # fmt: skip
     still = moment(batch_bytes=None, waiting_seconds=None, capacity_bytes=None)
     assert [words for _, words, _ in view_text.measures(still, [still])][1:4] == ["65.5 kB, no bound", "–", "–"]
@@ -243,7 +255,7 @@ def test_a_view_prints() -> None:
     time.sleep(0.01)
     lines = repr(view).splitlines()
     assert lines[0] == "swap/batch × 4 × 64 B   1/1 runs   done"
-    assert [line.split()[0] for line in lines[1:]] == ["throughput", "queue", "batch", "waiting", "dropped", "last"]
+    assert [line.split()[0] for line in lines[1:]] == ["throughput", "queue", "batch", "latency", "dropped", "last"]
 
 
 def test_a_notebook_without_anywidget_gets_the_text(monkeypatch: pytest.MonkeyPatch) -> None:

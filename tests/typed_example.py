@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_type
 
 import fanin
+from pytest_fanin import Lab, ProxyFactory, ServerFactory
 
 
 def measured() -> fanin.Run:
@@ -71,3 +72,23 @@ def found() -> list[str]:
     strategies = fanin.strategies()
     assert_type(strategies.named("swap/batch"), fanin.Strategy)
     return [strategy.name for strategy in strategies if strategy.bounded]
+
+
+def shipped(fanin_server_factory: ServerFactory, fanin_proxy_factory: ProxyFactory) -> int:
+    """What the plugin's factories make."""
+    server = fanin_server_factory("echo", framing="lines", reset_after="4 KiB")
+    line = fanin_proxy_factory(server, delay=0.01)
+    assert_type(server, fanin.Server)
+    assert_type(line, fanin.Proxy)
+    arrived = server.assert_delivered(0, timeout=1)
+    assert_type(arrived, fanin.Arrivals)
+    line.stop()
+    server.stop()
+    return arrived.lost
+
+
+def faster(fanin_lab: Lab) -> fanin.Comparison | None:
+    """What the plugin measures with."""
+    found = fanin_lab.assert_ratio("swap/batch", over="mpsc/batch", at_least=1, producers=2, messages=10)
+    assert_type(found, fanin.Comparison | None)
+    return found

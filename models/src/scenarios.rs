@@ -24,12 +24,12 @@ use crate::queue::{Batch, Capacity, Queue, Receiver, Sender, Shape};
 pub type Messages = &'static [&'static [u8]];
 
 /// Any sizes, no bound.
-pub const UNBOUNDED: Shape = Shape { size: None, capacity: None };
+pub const UNBOUNDED: Shape = Shape { size: None, longest: None, capacity: None };
 
 /// Any sizes, and room for `messages` messages.
 #[must_use]
 pub const fn room_for(messages: usize) -> Shape {
-    Shape { size: None, capacity: Some(Capacity::Messages(messages)) }
+    Shape { size: None, longest: None, capacity: Some(Capacity::Messages(messages)) }
 }
 
 fn send<S: Sender>(sender: &mut S, message: &[u8]) -> Result<(), SendError> {

@@ -20,7 +20,7 @@ use fanin_models::scenarios::{
 };
 
 /// Every message has one byte.
-const OF_ONE: Shape = Shape { size: Some(1), capacity: None };
+const OF_ONE: Shape = Shape { size: Some(1), longest: None, capacity: None };
 
 /// The stack for messages of any size.
 type AtomicSwap = Stack<Box<[u8]>>;

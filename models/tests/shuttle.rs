@@ -21,10 +21,10 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 type AtomicSwap = Stack<Box<[u8]>>;
 
 /// Every message has four bytes.
-const OF_FOUR: Shape = Shape { size: Some(4), capacity: None };
+const OF_FOUR: Shape = Shape { size: Some(4), longest: None, capacity: None };
 
 /// Any sizes, and room for about four messages.
-const TWENTY_BYTES: Shape = Shape { size: None, capacity: Some(Capacity::Bytes(20)) };
+const TWENTY_BYTES: Shape = Shape { size: None, longest: None, capacity: Some(Capacity::Bytes(20)) };
 
 /// How many schedules are tried, over all scenarios.
 const RANDOM: usize = 100_000;

@@ -37,8 +37,8 @@ class Inbox(Protocol):
     def wait(self, messages: int, timeout_ns: int) -> bool:
         """Whether so many came in time."""
 
-    def arrivals(self) -> list[Arrival]:
-        """All of them; raises where some were not kept."""
+    def arrivals(self, start: int = 0) -> list[Arrival]:
+        """All of them, or those from a number on; raises where some were not kept."""
 
     def broken(self) -> tuple[int, int]:
         """How many connections ended within a message, and how many were not framed as they should be."""
@@ -61,12 +61,12 @@ class Native:
         """Whether so many came in time."""
         return self._server.wait(messages, timeout_ns)
 
-    def arrivals(self) -> list[Arrival]:
-        """All of them."""
+    def arrivals(self, start: int = 0) -> list[Arrival]:
+        """All of them, or those from a number on."""
         messages, kept, _, _ = self._server.counts()
         if kept < messages:
             raise _overflow(f"the first {kept:,} of {messages:,} messages were kept")
-        return [Arrival(*one) for one in self._server.messages(0)]
+        return [Arrival(*one) for one in self._server.messages(start)]
 
     def broken(self) -> tuple[int, int]:
         """Cut and malformed connections."""
@@ -101,14 +101,19 @@ class Split:
                 return self.count() >= messages
         return True
 
-    def arrivals(self) -> list[Arrival]:
-        """All of them."""
-        return list(self._pulled())
+    def arrivals(self, start: int = 0) -> list[Arrival]:
+        """All of them, or those from a number on."""
+        return self._pulled()[start:]
 
     def broken(self) -> tuple[int, int]:
-        """Connections with a rest that is no message yet."""
+        """Connections with a rest that is no message yet, less all that may still be open: no fewer have ended so.
+
+        Who is open is asked before what came is read, so that whoever has ended by then has brought all it had.
+        """
+        before = self._server.report()
         self._pulled()
-        return sum(map(bool, self._rests.values())), 0
+        may_go_on = before["open"] + self._server.report()["opened"] - before["opened"]
+        return max(sum(map(bool, self._rests.values())) - may_go_on, 0), 0
 
     def clear(self) -> None:
         """Forgets what came; what is unfinished goes on."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from . import _check, _format
-from ._inbox import Arrival
+from ._inbox import Arrival, Inbox
 from .arrivals import Arrivals
 from .errors import PlanError
 
-__all__ = ["Parse", "judged"]
+__all__ = ["ORDERS", "Parse", "judged"]
 
 #: Reads from a message who sent it, and which of that producer's messages it is, counted from 0.
 Parse = Callable[[bytes], tuple[Hashable, int]]
@@ -23,24 +24,30 @@ ORDERS = ("per-producer", "total")
 
 
 def judged(
-    arrivals: Sequence[Arrival],
+    inbox: Inbox,
     *,
     count: int | None = None,
     expected: object = None,
     order: str | None = None,
     parse: Parse | None = None,
-    broken: tuple[int, int] = (0, 0),
+    timeout_ns: int = 0,
 ) -> Arrivals:
-    """Each message by itself: which one it is, whether it came before, and after which."""
-    if order is not None:
-        _check.one_of("order", order, ORDERS)
+    """Each message by itself: which one it is, whether it came before, and after which.
+
+    While some are missing and there is time, it waits for at least so many more.
+    """
     if expected is None and order == "total":
         raise _check.refuse("order", order, "a total order needs expected=, the messages in that order")
     sent = None if expected is None else _Sent.of(expected, order, parse)
-    court = _Court(sent, order)
-    for place, arrival in enumerate(arrivals):
-        court.hear(place, arrival.data, parse)
-    return court.verdict(len(arrivals), count, broken)
+    if sent is not None and count not in (None, len(sent.contents)):
+        raise _check.refuse("n", count, f"expected= has {_format.plural(len(sent.contents), 'message')}")
+    court = _Court(sent, count, order, parse)
+    deadline = time.monotonic_ns() + timeout_ns
+    court.hear(inbox.arrivals())
+    while (missing := court.missing()) and (left := deadline - time.monotonic_ns()) > 0:
+        inbox.wait(court.heard + missing, left)
+        court.hear(inbox.arrivals(court.heard))
+    return court.verdict(inbox.broken())
 
 
 @dataclass(slots=True)
@@ -53,7 +60,7 @@ class _Sent:
     @classmethod
     def of(cls, expected: object, order: str | None, parse: Parse | None) -> _Sent:
         """From a list, or a mapping of producers to lists."""
-        lists = _lists(expected, order, parse)
+        lists = _lists(expected)
         contents: dict[Key, bytes] = {}
         by_content: dict[bytes, deque[Key]] = defaultdict(deque)
         for producer, messages in lists.items():
@@ -68,12 +75,10 @@ class _Sent:
         return cls(contents, by_content)
 
 
-def _lists(expected: object, order: str | None, parse: Parse | None) -> dict[Hashable, list[bytes]]:
+def _lists(expected: object) -> dict[Hashable, list[bytes]]:
+    """What each producer sent; a list without names is what a single one did."""
     if isinstance(expected, Mapping):
         return {producer: _messages(messages) for producer, messages in expected.items()}
-    if order == "per-producer" and parse is None:
-        allowed = "a list does not say who sent what: allowed are {producer: [messages]}, or parse= beside the list"
-        raise _check.refuse("expected", expected, allowed)
     return {None: _messages(expected)}
 
 
@@ -124,14 +129,16 @@ def _named(key: Key, beside: Key | None = None) -> str:
 class _Court:
     """Hears the messages one by one, as they arrived."""
 
-    def __init__(self, sent: _Sent | None, order: str | None) -> None:
-        self.sent, self.order = sent, order
+    def __init__(self, sent: _Sent | None, count: int | None, order: str | None, parse: Parse | None) -> None:
+        self.sent, self.count, self.order, self.parse = sent, count, order, parse
+        self.heard = 0
         self.seen: dict[Key, int] = {}
         self.places = {key: place for place, key in enumerate(sent.contents)} if sent else {}
         self.lists = self._by_producer()
         self.farthest: dict[Hashable, tuple[int, Key]] = {}
         self.good: dict[Hashable, int] = dict.fromkeys(self.lists, 0)
         self.spoilt: set[Hashable] = set()
+        self.faulty: set[Hashable] = set()
         self.doubled = self.reordered = self.unexpected = 0
         self.examples: list[str] = []
 
@@ -142,9 +149,19 @@ class _Court:
             lists.setdefault(producer, []).append(sequence)
         return lists
 
-    def hear(self, place: int, data: bytes, parse: Parse | None) -> None:
-        """One message."""
-        key = self._which(place, data, parse)
+    def hear(self, arrivals: Iterable[Arrival]) -> None:
+        """The next messages."""
+        for arrival in arrivals:
+            self._hear(self.heard, arrival.data)
+            self.heard += 1
+
+    def missing(self) -> int:
+        """How many are still to come, as far as that is known."""
+        wanted = len(self.sent.contents) if self.sent else self.count or 0
+        return max(wanted - len(self.seen), 0)
+
+    def _hear(self, place: int, data: bytes) -> None:
+        key = self._which(place, data)
         if key is None:
             self.unexpected += 1
             return
@@ -152,16 +169,17 @@ class _Court:
             self.doubled += 1
             self._say(f"{_named(key)} came again: as arrival {self.seen[key]}, and as arrival {place}")
             self.spoilt.add(key[0])
+            self.faulty.add(key[0])
             return
         self.seen[key] = place
         self._order(place, key)
         self._advance(key)
 
-    def _which(self, place: int, data: bytes, parse: Parse | None) -> Key | None:
-        if parse is None:
+    def _which(self, place: int, data: bytes) -> Key | None:
+        if self.parse is None:
             return self._by_content(place, data)
         try:
-            key = _key(parse(data))
+            key = _key(self.parse(data))
         except PlanError:
             raise
         except Exception as error:  # whatever a user's function makes of bytes that are none of its own
@@ -190,6 +208,7 @@ class _Court:
             return
         self.reordered += 1
         if self.order:
+            self.faulty.add(key[0])
             self._say(f"{_named(key)} came after {_named(farthest[1], beside=key)}, as arrival {place}")
 
     def _rank(self, key: Key) -> int:
@@ -207,13 +226,13 @@ class _Court:
         else:
             self.spoilt.add(producer)
 
-    def verdict(self, arrived: int, count: int | None, broken: tuple[int, int]) -> Arrivals:
+    def verdict(self, broken: tuple[int, int]) -> Arrivals:
         """What it all comes to."""
-        lost = self._lost(count)
+        lost = self._lost(self.count)
         cut, malformed = broken
         return Arrivals(
-            arrived=arrived,
-            expected=len(self.sent.contents) if self.sent else count,
+            arrived=self.heard,
+            expected=len(self.sent.contents) if self.sent else self.count,
             order=self.order,
             proof="once",
             lost=lost,
@@ -221,10 +240,21 @@ class _Court:
             reordered=self.reordered,
             unexpected=self.unexpected,
             examples=tuple(self.examples[:MOST_EXAMPLES]),
-            last_good={producer: self._last(producer, done) for producer, done in self.good.items()},
+            last_good=self._last_good(),
             cut=cut,
             malformed=malformed,
+            faulty=sum(producer in self.faulty for producer in self.good),
         )
+
+    def _last_good(self) -> dict[Hashable, int | None]:
+        """Those with a fault first, then those whose order was not asked for, then the others; the shortest first."""
+        found = {producer: self._last(producer, done) for producer, done in self.good.items()}
+
+        def weight(producer: Hashable) -> tuple[bool, bool, int]:
+            last = found[producer]
+            return producer not in self.faulty, producer not in self.spoilt, -1 if last is None else last
+
+        return {producer: found[producer] for producer in sorted(found, key=weight)}
 
     def _last(self, producer: Hashable, done: int) -> int | None:
         if done == 0:
@@ -234,6 +264,7 @@ class _Court:
     def _lost(self, count: int | None) -> int:
         """What did not come; its examples stand before all others."""
         missing = list(self._missing())
+        self.faulty.update(producer for producer, _ in missing)
         told = [f"{_named(key)} did not come" for key in missing[:MOST_EXAMPLES]]
         unnamed = 0 if count is None or self.sent else max(count - len(self.seen) - len(missing), 0)
         if unnamed and len(told) < MOST_EXAMPLES:

@@ -52,7 +52,8 @@ class Reconnected:
 
     Attributes:
         attempts: How many attempts it took.
-        in_doubt: Messages that are in doubt from all connections before, and are not sent again.
+        in_doubt: Messages that are in doubt from all connections before. At most once, they are not sent again; at
+            least once they are, and are in doubt until then.
         in_doubt_bytes: Their bytes.
 
     Example:

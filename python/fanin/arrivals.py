@@ -15,6 +15,7 @@ from . import _format
 __all__ = ["Arrivals", "counted"]
 
 MOST_PRODUCERS_SHOWN = 20
+OF_ONE = "a list is what one producer sent, in its order: for several take {producer: [messages]}, or parse="
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,11 @@ class Arrivals:
         unexpected: Messages that nobody sent, as far as is known: cut, changed, or of another test.
         examples: The first few of what went wrong, in words.
         last_good: For each producer the sequence of its last message up to which all came, once and in order; None
-            where there is none.
-        cut: Connections that ended in the middle of a message.
+            where there is none. Producers with a fault stand first.
+        cut: Connections that ended in the middle of a message. Where a callable tells messages apart, and others are
+            open, there may be more.
         malformed: Connections whose stream was not framed as it should be.
+        faulty: How many producers have a fault: a message that is lost or came again, or out of the order asked for.
     """
 
     arrived: int
@@ -49,6 +52,7 @@ class Arrivals:
     last_good: Mapping[Any, int | None] = field(default_factory=dict)
     cut: int = 0
     malformed: int = 0
+    faulty: int = 0
 
     @property
     def delivered(self) -> bool:
@@ -75,10 +79,15 @@ class Arrivals:
         told = {producer: "none" if last is None else f"{last}" for producer, last in self.last_good.items()}
         if set(told) == {None}:
             last = self.last_good[None]
-            return ["what was to come first did not" if last is None else f"all is well up to message {last}"]
+            lines = ["what was to come first did not" if last is None else f"all is well up to message {last}"]
+            return [*lines, OF_ONE] if self.reordered and self.order == "per-producer" else lines
         shown = [f"  {producer!r}: {last}" for producer, last in told.items()][:MOST_PRODUCERS_SHOWN]
-        more = [f"  … and {len(told) - len(shown):,} more"] if len(told) > len(shown) else []
+        more = [f"  … and {len(told) - len(shown):,} more{self._hidden(len(shown))}"] if len(told) > len(shown) else []
         return ["the last good sequence of each producer:", *shown, *more]
+
+    def _hidden(self, shown: int) -> str:
+        """What is said of producers with a fault that there was no room for."""
+        return f", {self.faulty - shown:,} of them with a fault too" if self.faulty > shown else ""
 
     def _counted(self) -> str:
         if self.expected is not None and self.arrived != self.expected:

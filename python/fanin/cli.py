@@ -16,7 +16,7 @@ __all__ = ["main"]
 OK, NOT_DELIVERED, BAD_ARGUMENT, SYSTEM, INTERRUPTED, PIPE = 0, 1, 2, 3, 130, 141
 CODES = """exit codes:
   0    done; every message, but those dropped on purpose, arrived exactly once and in order
-  1    a run did not deliver
+  1    a run did not deliver; of `compare --fail-on slower`: or a verdict is slower
   2    an argument, a plan or a journal is wrong; nothing was started
   3    the system refused: a port in use, a file that cannot be written, a package that is not installed
   130  Ctrl-C

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import _format
+from ._check import refuse
+
 if TYPE_CHECKING:
+    from .stats.compare import Comparison
     from .sweeps import Sweep
 
 __all__ = ["COMMANDS"]
 
-OK = 0
+OK, FAILED = 0, 1
+#: What fails with `--fail-on slower`: where nothing was delivered there is no speed to compare.
+FAILING = ("slower", "not delivered")
 METRIC = "nanoseconds_per_message"
 KINDS = ("lines", "ratio", "causes", "regimes", "latency", "backlog")
 
@@ -23,7 +30,24 @@ Command = tuple[str, str, str, Callable[[Namespace], int], Callable[[ArgumentPar
 def _compare(options: Namespace) -> int:
     sweep = _load(options.sweep)
     over = _load(options.against) if options.against else options.over
-    return _show(options, sweep.compare(over, metric=options.metric, equivalence=options.equivalence))
+    found = sweep.compare(over, metric=options.metric, equivalence=options.equivalence)
+    if options.fail_on is not None and not found.rows:
+        raise refuse(
+            "fail_on", options.fail_on, "nothing was compared: allowed with two strategies, or an earlier sweep"
+        )
+    _show(options, found)
+    return OK if options.fail_on is None else _judged(found)
+
+
+def _judged(found: Comparison) -> int:
+    """Fails on what is slower, and on what has no speed since it did not deliver."""
+    verdicts = [row["verdict"] for row in found]
+    bad = {word: verdicts.count(word) for word in FAILING if word in verdicts}
+    if not bad:
+        return OK
+    told = ", ".join(f"{count} {word}" for word, count in bad.items())
+    print(f"fanin: error: {told} (of {_format.plural(len(verdicts), 'verdict')})", file=sys.stderr)
+    return FAILED
 
 
 def _explain(options: Namespace) -> int:
@@ -88,6 +112,8 @@ def _compare_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--equivalence", type=float, default=0.05, metavar="SHARE", help="as good is within; default: %(default)s"
     )
+    about = "exit with 1 if a verdict is slower, or a run did not deliver; undecided is not slower. Default: never"
+    parser.add_argument("--fail-on", choices=("slower",), metavar="slower", help=about)
 
 
 def _explain_arguments(parser: ArgumentParser) -> None:
@@ -112,7 +138,7 @@ COMMANDS: tuple[Command, ...] = (
     (
         "compare",
         "strategies of a saved sweep with each other, or a sweep with an earlier one",
-        "compare sweep.json --over mpsc/batch",
+        "compare sweep.json --over mpsc/batch --fail-on slower",
         _compare,
         _compare_arguments,
     ),

@@ -167,11 +167,16 @@ class Server:
         n = _check.integer("n", n, 0, 1 << 62)
         if inbox.wait(n, _check.nanoseconds("timeout", timeout)):
             return
-        state = self.report()
         told = arrivals.counted(inbox.count(), n, inbox.broken())
+        count, *more = str(told).splitlines()
+        which = f"which are missing, assert_delivered(expected=…, timeout={timeout:g}) says in place of wait_for"
+        raise ArrivalTimeout("\n".join([f"{count} in {timeout:g} s; {self._clients()}", *more, which]), told)
+
+    def _clients(self) -> str:
+        """What is known of those who were to send."""
+        state = self.report()
         clients = f"{_format.plural(state['opened'], 'connection')}, {state['open']:,} open"
-        received = _format.plural(state["bytes_received"], "byte")
-        raise ArrivalTimeout(f"{told} in {timeout:g} s; {clients}, {received} received", told)
+        return f"{clients}, {_format.plural(state['bytes_received'], 'byte')} received"
 
     def assert_delivered(
         self,
@@ -180,18 +185,24 @@ class Server:
         expected: object = None,
         order: str | None = None,
         parse: Parse | None = None,
+        timeout: float | None = None,
     ) -> Arrivals:
-        """Shows that what was sent has arrived. Needs a `framing`; call `wait_for` before it.
+        """Shows that what was sent has arrived. Needs a `framing`. Ctrl-C ends its waiting.
 
         A count alone proves a count, and the result says so. With `expected` or `parse`, each message must have come
-        once.
+        once. Connections may have ended in the middle of a message, as those of a client that sends again do: the
+        result's `cut` counts them.
 
         Args:
             n: How many messages were sent.
             expected: The messages that were sent: a list of bytes, or for each producer one, `{producer: [bytes, …]}`.
-            order: What order is asked for beside: `"per-producer"`, `"total"` (that of the list), or None.
+                Without `parse`, a list is what one producer sent.
+            order: What order is asked for beside: `"per-producer"` (that of each producer's list), `"total"` (that of
+                the whole list), or None.
             parse: Reads from a message `(producer, sequence)`, sequences counted from 0. Without `expected` every
                 producer's sequences must be there from 0 on, and `n` says how many there are of all.
+            timeout: The most seconds to wait until all is there; needs `n` or `expected`. What comes after all is there
+                is not waited for. None judges what is there now.
 
         Returns:
             What was shown; its text is a sentence.
@@ -205,27 +216,21 @@ class Server:
             >>> with fanin.Server(framing="lines") as server:
             ...     with socket.create_connection((server.host, server.port)) as client:
             ...         client.sendall(b"one\\ntwo\\n")
-            ...     server.wait_for(2)
-            ...     shown = server.assert_delivered(expected=[b"one", b"two"], order="total")
+            ...     shown = server.assert_delivered(expected=[b"one", b"two"], order="total", timeout=5)
             ...     first = server.arrivals()[0]
             >>> shown.delivered, shown.proof, first.data
             (True, 'once', b'one')
         """
         inbox = self._messages("assert_delivered")
-        if n is not None:
-            n = _check.integer("n", n, 0, 1 << 62)
-        if expected is None and parse is None:
-            if n is None:
-                raise PlanError("assert_delivered: allowed is at least one of n, expected and parse")
-            if order is not None:
-                raise _check.refuse("order", order, "a count shows no order: that needs expected= or parse=")
-            verdict = arrivals.counted(inbox.count(), n, inbox.broken())
+        n, waits = _asked(n, expected, order, parse, timeout)
+        if expected is not None or parse is not None:
+            verdict = _judge.judged(inbox, count=n, expected=expected, order=order, parse=parse, timeout_ns=waits)
         else:
-            verdict = _judge.judged(
-                inbox.arrivals(), count=n, expected=expected, order=order, parse=parse, broken=inbox.broken()
-            )
+            inbox.wait(n or 0, waits)
+            verdict = arrivals.counted(inbox.count(), n or 0, inbox.broken())
         if not verdict.delivered:
-            raise NotArrived(str(verdict), verdict)
+            waited = "" if timeout is None else f"\nwaited for up to {timeout:g} s; {self._clients()}"
+            raise NotArrived(f"{verdict}{waited}", verdict)
         return verdict
 
     def _messages(self, method: str) -> _inbox.Inbox:
@@ -257,6 +262,24 @@ def listening(host: object) -> tuple[str, str | None]:
     host = _check.word("host", host, "a name or an address, such as '127.0.0.1', or 'unix:///path'")
     path = host.removeprefix("unix://")
     return ("", path) if path != host else (host, None)
+
+
+def _asked(
+    n: int | None, expected: object, order: str | None, parse: Parse | None, timeout: float | None
+) -> tuple[int | None, int]:
+    """How many, and for how many nanoseconds to wait for them; raises for a question that has no answer."""
+    n = None if n is None else _check.integer("n", n, 0, 1 << 62)
+    if order is not None:
+        _check.one_of("order", order, _judge.ORDERS)
+    waits = 0 if timeout is None else _check.nanoseconds("timeout", timeout)
+    if expected is None and parse is None:
+        if n is None:
+            raise PlanError("assert_delivered: allowed is at least one of n, expected and parse")
+        if order is not None:
+            raise _check.refuse("order", order, "a count shows no order: that needs expected= or parse=")
+    if expected is None and n is None and timeout is not None:
+        raise _check.refuse("timeout", timeout, "allowed is None: how many to wait for, n= or expected= says")
+    return n, waits
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from . import _check
 from .plan import Plan
-from .watch import SinkWatch, Watch
+from .watch import Counts, SinkWatch, Watch
 
 if TYPE_CHECKING:
     import os
@@ -45,8 +45,8 @@ class Moment:
         backlog_bytes: The most that stood in the queue at a drain.
         capacity_bytes: The most that it holds; None for no bound.
         batch_bytes: What a drain took, on average; None if there was none.
-        waiting_seconds: How long what stood in the queue at a drain, on average, takes at this rate: by Little's law,
-            no message waits longer on average. None where nothing moved.
+        waiting_seconds: How long what stood in the queue when a message was taken takes at this rate, on average over
+            messages: about what it has waited there, to which its write comes. None where nothing moved.
         dropped: Messages that were dropped so far.
         dropped_per_second: And a second.
     """
@@ -191,19 +191,18 @@ class Live(Generic[Result]):
         self._moments.append(self._moment(self._before, counts, now - self._then, now - self._begun))
         self._before, self._then = counts, now
 
-    def _moment(self, before: dict[str, int], counts: dict[str, int], span: float, at: float) -> Moment:
+    def _moment(self, before: Counts, counts: Counts, span: float, at: float) -> Moment:
         rates = {name: (counts[name] - before[name]) / span if span else 0.0 for name in counts}
         drains = counts["drains"] - before["drains"]
-        stood = (counts["stood"] - before["stood"]) / drains if drains else 0.0
         return Moment(
             seconds=at,
             messages_per_second=rates["messages"],
             bytes_per_second=rates["bytes"],
-            backlog_bytes=counts["peak"],
+            backlog_bytes=int(counts["peak"]),
             capacity_bytes=self._watch.capacity(),
             batch_bytes=(counts["bytes"] - before["bytes"]) / drains if drains else None,
-            waiting_seconds=stood / rates["bytes"] if rates["bytes"] else None,
-            dropped=counts["dropped"],
+            waiting_seconds=rates["stood"] / rates["bytes"] ** 2 if rates["bytes"] else None,
+            dropped=int(counts["dropped"]),
             dropped_per_second=rates["dropped"],
         )
 

@@ -44,7 +44,7 @@ def measures(now: Moment, moments: Sequence[Moment]) -> Iterable[tuple[str, str,
     yield "queue", fill(now), spark([moment.backlog_bytes for moment in moments])
     batch = "–" if now.batch_bytes is None else f"{size(now.batch_bytes)} a drain"
     yield "batch", batch, spark([moment.batch_bytes or 0 for moment in moments])
-    yield "waiting", _format.seconds(now.waiting_seconds), spark([moment.waiting_seconds or 0 for moment in moments])
+    yield "latency", _format.seconds(now.waiting_seconds), spark([moment.waiting_seconds or 0 for moment in moments])
     dropped = f"{now.dropped:,}, {_format.large(now.dropped_per_second)}/s"
     yield "dropped", dropped, spark([moment.dropped_per_second for moment in moments])
 

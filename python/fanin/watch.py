@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["WATCHING", "SinkWatch", "Watch"]
 
 POLL = 0.05
+Counts = dict[str, float]
 
 # The watch of the sweep that this thread carries out; None where nobody looks.
 WATCHING: ContextVar[Watch | None] = ContextVar("fanin.watching", default=None)
@@ -89,9 +90,9 @@ class Watch(Progress):
         except SweepInterrupted as stop:
             return stop.sweep, "stopped"
 
-    def counts(self) -> dict[str, int]:
-        """Messages, bytes, drains and drops so far, over all runs; what stood in the queue, summed over drains; and its
-        peak since this was asked before."""
+    def counts(self) -> Counts:
+        """Messages, bytes, drains and drops so far, over all runs; the bytes that stood in the queue times those that a
+        drain took, summed over drains; and the peak of what stood since this was asked before."""
         return self._gauge.read()
 
     def capacity(self) -> int | None:
@@ -114,7 +115,7 @@ class SinkWatch:
 
     def __init__(self, sink: Sink) -> None:
         self._sink, self._stop = sink, threading.Event()
-        self._drains = self._stood = 0
+        self._bytes, self._stood, self._held = 0, 0.0, [0]
         self.label = sink.target
 
     def carry_out(self, look: Callable[[], None]) -> tuple[Delivery, str]:
@@ -122,22 +123,24 @@ class SinkWatch:
         while not self._sink.closed:
             if self._stop.wait(POLL):
                 return self._sink.close(), "stopped"
+            self._held.append(self._sink.stats().held_bytes)
             look()
         return self._sink.delivery, "done"
 
-    def counts(self) -> dict[str, int]:
-        """As `Watch.counts`: what was written or dropped so far, and what is held."""
+    def counts(self) -> Counts:
+        """As `Watch.counts`: what was written or dropped so far, and what was held, on average over the time since."""
         stats = self._sink.stats()
-        account = stats.delivery
-        self._stood += stats.held_bytes * (stats.batches - self._drains)
-        self._drains = stats.batches
+        account, held = stats.delivery, [*self._held, stats.held_bytes]
+        went = account.accepted_bytes - account.unsent_bytes - account.dropped_bytes
+        self._stood += sum(held) / len(held) * (went - self._bytes)
+        self._bytes, self._held = went, [stats.held_bytes]
         return {
             "messages": account.accepted - account.unsent - account.dropped,
-            "bytes": account.accepted_bytes - account.unsent_bytes - account.dropped_bytes,
+            "bytes": went,
             "drains": stats.batches,
             "dropped": account.dropped,
             "stood": self._stood,
-            "peak": stats.held_bytes,
+            "peak": max(held),
         }
 
     def capacity(self) -> int | None:

@@ -16,6 +16,7 @@ extension, only when a fixture is used.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -41,18 +42,44 @@ NOT_MEASURED = (
 
 
 class FaninWarning(UserWarning):
-    """Something that a run of tests should say of itself."""
+    """Something that a run of tests should say of itself. It is shown in pytest's summary, and fails no test.
+
+    Example:
+        >>> from pytest_fanin import FaninWarning
+        >>> issubclass(FaninWarning, UserWarning)
+        True
+    """
 
 
 class ServerFactory(Protocol):
-    """Makes servers that are stopped after the test: `fanin_server_factory(reset_after=4096)`."""
+    """Makes servers that are stopped after the test: `fanin_server_factory(reset_after=4096)`.
+
+    Example:
+        >>> import fanin
+        >>> from pytest_fanin import ServerFactory
+        >>> def test_it(fanin_server_factory: ServerFactory) -> None:
+        ...     server = fanin_server_factory("echo", reset_after="4 KiB", faulty=1)
+        ...     assert server.mode == "echo"
+        ...     server.stop()  # at once; the fixture does it after the test
+        >>> test_it(fanin.Server)  # what has no fixture can be called with the class
+    """
 
     def __call__(self, mode: str = "discard", host: str = "127.0.0.1", port: int = 0, **settings: Any) -> fanin.Server:
         """As `fanin.Server`; the framing is by default that of the ini option `fanin_framing`."""
 
 
 class ProxyFactory(Protocol):
-    """Makes proxies that are stopped after the test: `fanin_proxy_factory("tcp://127.0.0.1:514", reset_after=4096)`."""
+    """Makes proxies that are stopped after the test: `fanin_proxy_factory("tcp://127.0.0.1:514", reset_after=4096)`.
+
+    Example:
+        >>> import fanin
+        >>> from pytest_fanin import ProxyFactory
+        >>> def test_it(fanin_proxy_factory: ProxyFactory) -> None:
+        ...     line = fanin_proxy_factory("tcp://127.0.0.1:514", reset_after=(0, 65_536))
+        ...     assert line.target == "tcp://127.0.0.1:514"
+        ...     line.stop()
+        >>> test_it(fanin.Proxy)
+    """
 
     def __call__(self, target: Any, host: str = "127.0.0.1", port: int = 0, **settings: Any) -> fanin.Proxy:
         """As `fanin.Proxy`."""
@@ -148,12 +175,21 @@ def _kept(request: pytest.FixtureRequest, make: Callable[..., Made]) -> Iterator
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds to a failed test's report what its servers and proxies have seen."""
+    """Adds to a failed test's report, and to that of its setup or teardown, what its servers and proxies have seen."""
     report = yield
-    made = [one for some in item.stash.get(OPEN, []) for one in some]
-    if report.when == "call" and report.failed and made:
+    if report.failed and (made := _seen(item)):
         report.sections.append(("fanin", "\n".join(f"{one!r}\n  {_facts(one.report())}" for one in made)))
     return report
+
+
+def _seen(item: pytest.Item) -> list[Any]:
+    """What the factories made for this test, and what fixtures of the suite's own gave it: those may be a module's."""
+    fanin = sys.modules.get("fanin")
+    if fanin is None:
+        return []
+    made = [one for some in item.stash.get(OPEN, []) for one in some]
+    given = [one for one in getattr(item, "funcargs", {}).values() if isinstance(one, (fanin.Server, fanin.Proxy))]
+    return list({id(one): one for one in made + given}.values())
 
 
 def _facts(report: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,14 +16,22 @@ __all__ = ["Lab"]
 LOOKS = (1 / 7, 2 / 7, 4 / 7)
 #: How often a verdict may be wrong, over all looks together.
 ERROR = 0.05
+#: What a sweep takes beside its plan.
+OF_A_SWEEP = ("journal", "resume", "executor", "wait")
 
 
 class Lab:
-    """Measures strategies in this process.
+    """Measures strategies in this process: what the fixture `fanin_lab` gives.
 
     Attributes:
         check: Nothing is measured; each strategy is run once, and has to deliver.
         strict: What stays undecided fails.
+
+    Example:
+        >>> from pytest_fanin import Lab
+        >>> def test_batching_pays(fanin_lab: Lab) -> None:
+        ...     fanin_lab.assert_ratio("swap/batch", over="mpsc-one/each", at_least=3, messages=100)
+        >>> test_batching_pays(Lab(check=True))
     """
 
     def __init__(self, *, check: bool = False, strict: bool = False) -> None:
@@ -55,12 +64,23 @@ class Lab:
 
         Returns:
             The comparison that decided; None where nothing was measured.
+
+        Raises:
+            PlanError: An argument is wrong, or what is asked is not one load that both strategies can run. It is told
+                also where nothing is measured.
+
+        Example:
+            >>> from pytest_fanin import Lab
+            >>> lab = Lab(check=True)  # as `fanin_lab` is with --fanin-check, and under xdist
+            >>> lab.assert_ratio("swap/batch", over="mpsc-one/each", at_least=3, producers=8, messages=10) is None
+            True
         """
         import fanin
         from fanin import _check
 
         _check.real("at_least", at_least, 1e9, "times as fast")
         seconds = _check.seconds("max_time", max_time)
+        _one_load(strategy, over, producers, load)
         if self.check:
             self._run_once((strategy, over), producers, load)
             return None
@@ -99,13 +119,30 @@ class Lab:
         """Only whether they deliver."""
         import fanin
 
+        takes = inspect.signature(fanin.run).parameters
+        of_a_run = {name: value for name, value in load.items() if name in takes}
         for strategy in strategies:
-            fanin.run(strategy, producers, **load).require_delivery()
+            fanin.run(strategy, producers, **of_a_run).require_delivery()
 
     def _undecided(self, said: str) -> Exception:
         outcome: Any = pytest.fail if self.strict else pytest.skip
         failure: Exception = outcome.Exception(said)
         return failure
+
+
+def _one_load(strategy: str, over: str, producers: int, load: dict[str, Any]) -> None:
+    """Refuses what is no pair of strategies under one load, also where nothing is measured."""
+    import fanin
+    from fanin import _check, _format
+
+    if strategy == over:
+        raise _check.refuse("over", over, "allowed is another strategy than the one that is held against it")
+    of_a_plan = {name: value for name, value in load.items() if name not in OF_A_SWEEP}
+    plan = fanin.Plan([strategy, over], producers, rounds=1, **of_a_plan)
+    if len(plan.cells) != 2:
+        reasons = "".join(f"; {one.cell.strategy}: {one.reason}" for one in plan.left_out)
+        runs = _format.plural(len(plan.cells), "run")
+        raise fanin.PlanError(f"assert_ratio: allowed is one load that both can run; this makes {runs}{reasons}")
 
 
 def _told(strategy: str, over: str, row: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ struct Drained {
     messages: AtomicU64,
     bytes: AtomicU64,
     drains: AtomicU64,
+    /// The bits of a floating-point number: its terms are products of bytes.
     stood: AtomicU64,
     peak: AtomicU64,
 }
@@ -35,7 +36,7 @@ struct Drained {
 struct Dropped(AtomicU64);
 
 /// What a gauge showed at one moment. The counts are true each by itself; two may be of slightly different moments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Reading {
     /// Messages that actors have taken from their queues.
@@ -46,8 +47,9 @@ pub struct Reading {
     pub drains: u64,
     /// Messages that were dropped because a queue was full.
     pub dropped: u64,
-    /// The sum over all drains of the bytes that stood in the queue: by the number of drains, the mean.
-    pub stood: u64,
+    /// The sum over all drains of the bytes that stood in the queue, times those that were taken. By [`bytes`](Self::bytes),
+    /// it is what stood in the queue when a byte was taken, on average: few large drains count for what they bring.
+    pub stood: f64,
     /// The most bytes that stood in the queue at a drain since the gauge was read before.
     pub peak: u64,
 }
@@ -80,7 +82,8 @@ impl Gauge {
         let Counts { drained: Drained { messages, bytes, drains, stood, peak }, dropped: Dropped(dropped) } = &*self.0;
         let [messages, bytes, drains, dropped, stood] =
             [messages, bytes, drains, dropped, stood].map(|count| count.load(Ordering::Relaxed));
-        Reading { messages, bytes, drains, dropped, stood, peak: peak.swap(0, Ordering::Relaxed) }
+        let (stood, peak) = (f64::from_bits(stood), peak.swap(0, Ordering::Relaxed));
+        Reading { messages, bytes, drains, dropped, stood, peak }
     }
 
     /// Counts a drain, which found `backlog` bytes and took `bytes` of them.
@@ -90,7 +93,9 @@ impl Gauge {
         raise(&counts.messages, messages);
         raise(&counts.bytes, bytes);
         raise(&counts.drains, 1);
-        raise(&counts.stood, backlog);
+        let stood = f64::from_bits(counts.stood.load(Ordering::Relaxed));
+        #[allow(clippy::cast_precision_loss)] // an average is made of it
+        counts.stood.store((backlog as f64).mul_add(bytes as f64, stood).to_bits(), Ordering::Relaxed);
         if backlog > counts.peak.load(Ordering::Relaxed) {
             counts.peak.store(backlog, Ordering::Relaxed);
         }
@@ -120,7 +125,8 @@ mod tests {
         gauge.drained(3, 48, 64);
         other.drained(1, 16, 16);
         other.dropped(2);
-        let expected = Reading { messages: 4, bytes: 64, drains: 2, dropped: 2, stood: 80, peak: 64 };
+        let expected =
+            Reading { messages: 4, bytes: 64, drains: 2, dropped: 2, stood: 64.0 * 48.0 + 16.0 * 16.0, peak: 64 };
         assert_eq!((gauge.read(), other.read()), (expected, Reading { peak: 0, ..expected }));
     }
 }

@@ -152,9 +152,9 @@ impl Cell {
 
     /// What its queue is opened for.
     #[must_use]
-    pub const fn shape(&self) -> Shape {
+    pub fn shape(&self) -> Shape {
         let size = if self.contents.is_some() { None } else { Some(self.payload) };
-        Shape { size, capacity: self.capacity }
+        Shape { size, longest: Some(self.sizes().1), capacity: self.capacity }
     }
 
     /// How its server is started.

@@ -20,8 +20,8 @@ impl PyGauge {
         Self { gauge: Gauge::new(), stop: Signal::new() }
     }
 
-    /// Messages, bytes and drains so far, messages dropped, the sum over drains of what stood in the queue in bytes, and
-    /// the most of that since it was read before.
+    /// Messages, bytes and drains so far, messages dropped, the sum over drains of the bytes that stood in the queue times
+    /// those taken, and the most that stood since it was read before.
     fn read<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let reading = self.gauge.read();
         let dict = PyDict::new(py);

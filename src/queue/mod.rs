@@ -67,6 +67,8 @@ pub use room::{Capacity, OnFull};
 pub struct Shape {
     /// The size of every message, where all have one; `None` when sizes differ.
     pub size: Option<usize>,
+    /// The longest message, where sizes differ and it is known: queues that divide their capacity leave room for it.
+    pub longest: Option<usize>,
     /// The most that the queue holds before senders wait; `None` for no bound. Algorithms whose
     /// [`Facts::bounded`] is false take no notice of it.
     pub capacity: Option<Capacity>,

@@ -37,7 +37,8 @@ const UNASKED: Capacity = if MODELLED { Capacity::Bytes(8) } else { CACHE_SIZED 
 const BYTES_PER_SLOT: usize = if MODELLED { 4 } else { 16 };
 const FIRST_SLOTS: usize = 1024;
 
-/// Where sizes differ and the capacity counts messages, each has so many bytes of the ring.
+/// Where sizes differ and the capacity counts messages, each has so many bytes of the ring, or as
+/// many as the longest is known to need.
 const BYTES_PER_MESSAGE: usize = if MODELLED { 4 } else { 1024 };
 
 /// Writes of this length are worth their system call.
@@ -248,10 +249,11 @@ impl Shared {
 fn limits(shape: &Shape) -> (usize, usize) {
     let size = shape.size.filter(|size| *size > 0);
     let slots = |limit: usize| size.map_or((limit / BYTES_PER_SLOT).max(limit.min(FIRST_SLOTS)), |size| limit / size);
+    let each = BYTES_PER_MESSAGE.max(shape.longest.unwrap_or(0));
     let (messages, bytes) = match shape.capacity {
         None => (slots(UNASKED.limit()).min(UNASKED.limit() / BYTES_PER_SLOT), UNASKED.limit()),
         Some(Capacity::Bytes(limit)) => (slots(limit), limit),
-        Some(Capacity::Messages(limit)) => (limit, limit.saturating_mul(size.unwrap_or(BYTES_PER_MESSAGE))),
+        Some(Capacity::Messages(limit)) => (limit, limit.saturating_mul(size.unwrap_or(each))),
     };
     let bytes = if shape.capacity.is_none() { bytes.max(size.unwrap_or(0)) } else { bytes };
     (messages.clamp(1, MOST_BYTES / 2), bytes.min(MOST_BYTES))
@@ -265,7 +267,8 @@ impl Sender for RingSender {
     #[inline]
     fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
         let length = self.0.admit(message)?;
-        if self.0.line.is_forming() {
+        // An empty message takes no room: were it to wait and be called, there would be nothing to drain for the next.
+        if length > 0 && self.0.line.is_forming() {
             return Err(SendError::Full);
         }
         self.0.offer(message, length)

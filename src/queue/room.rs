@@ -173,6 +173,12 @@ impl Room {
         Ok(())
     }
 
+    /// Whether there would be room for a message if so much were given back, in units of the capacity.
+    #[must_use]
+    pub fn would_suffice(&self, length: usize, given_back: usize) -> bool {
+        self.capacity.is_none_or(|capacity| self.used - given_back + capacity.need(length) <= capacity.limit())
+    }
+
     /// Whether anybody stands in line, granted or not.
     #[must_use]
     pub fn is_awaited(&self) -> bool {

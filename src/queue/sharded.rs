@@ -71,7 +71,7 @@ fn count_for(shape: &Shape) -> usize {
     let cores = if MODELLED { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
     let parts = match shape.capacity {
         None => MOST,
-        Some(Capacity::Bytes(limit)) => limit / LEAST_BYTES.max(shape.size.unwrap_or(0)),
+        Some(Capacity::Bytes(limit)) => limit / LEAST_BYTES.max(shape.longest.or(shape.size).unwrap_or(0)),
         Some(Capacity::Messages(limit)) => limit / LEAST_MESSAGES,
     };
     (2 * cores).min(MOST).min(parts).max(1)
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_small_capacity_is_not_split() {
-        let count = |size, capacity| count_for(&Shape { size, capacity });
+        let count = |size, capacity| count_for(&Shape { size, longest: None, capacity });
         assert_eq!(count(None, Some(Capacity::Bytes(100))), 1);
         assert_eq!(count(None, Some(Capacity::Messages(3))), 1);
         assert_eq!(count(Some(1 << 20), Some(Capacity::Bytes(1 << 20))), 1);

@@ -217,7 +217,7 @@ impl Connection {
 
     /// When the connection will have been idle for too long, if there is such a time.
     fn deadline(&self) -> Option<Instant> {
-        self.seat.limits.idle_timeout.map(|longest| self.latest + longest)
+        self.seat.limits.idle_timeout.and_then(|longest| self.latest.checked_add(longest))
     }
 
     /// Tells the messages in a piece apart, if that is asked for; whether the client got anywhere with it.

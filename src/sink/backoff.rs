@@ -23,8 +23,8 @@ impl Waits {
     /// The next wait.
     pub(super) fn next(&mut self) -> Duration {
         let wait = self.next;
-        self.next = (wait * 2).min(self.settings.longest);
-        wait.mul_f64(0.5 + self.fraction() / 2.0)
+        self.next = wait.saturating_mul(2).min(self.settings.longest);
+        wait / 2 + (wait / 2).mul_f64(self.fraction())
     }
 
     /// Begins anew, after a connection that was good for something.

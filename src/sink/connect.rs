@@ -14,6 +14,8 @@ use socket2::{SockRef, Socket, TcpKeepalive};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
+#[cfg(unix)]
+use tokio::time::sleep;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
@@ -25,6 +27,10 @@ use super::tls::Secure;
 use crate::actor::Wire;
 use crate::actor::stream::{Quiet, Stream};
 use crate::error::{Error, Result};
+
+/// How long to wait before a listener is asked again that has no place for one more.
+#[cfg(unix)]
+const CROWDED: Duration = Duration::from_millis(20);
 
 /// What a sink writes to.
 #[derive(Debug)]
@@ -152,11 +158,15 @@ impl Dial {
     async fn unix(&self, path: &Path) -> Result<Line> {
         let fail = |source| Error::Address { doing: "connect to", address: self.config.target.to_string(), source };
         let bytes = path.as_os_str().as_encoded_bytes();
-        let stream = match bytes.strip_prefix(b"@") {
-            Some(name) => UnixStream::connect(abstract_path(name)).await,
-            None => UnixStream::connect(path).await,
+        let abstract_path = bytes.strip_prefix(b"@").map(abstract_path);
+        let path = abstract_path.as_deref().unwrap_or(path);
+        let stream = loop {
+            match UnixStream::connect(path).await {
+                // As many wait to be let in as the listener allows: here a blocking connect would wait as well.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(CROWDED).await,
+                connected => break connected.map_err(fail)?,
+            }
         };
-        let stream = stream.map_err(fail)?;
         self.size_buffers(&SockRef::from(&stream)).map_err(fail)?;
         Ok(Line::Unix(stream))
     }

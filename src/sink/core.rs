@@ -119,7 +119,7 @@ impl Core {
         }
         let offered = state.offer(frame, &Payload::Copied(message));
         drop(state);
-        offered.map(Roused::wake)
+        offered.map(drop)
     }
 
     /// The copy is made outside of the lock, and only when there is room for it.
@@ -138,9 +138,8 @@ impl Core {
     }
 
     fn offer(&self, frame: usize, message: &Payload<'_>) -> Result<(), SendError> {
-        let roused = self.lock().offer(frame, message)?;
-        roused.wake();
-        Ok(())
+        let offered = self.lock().offer(frame, message);
+        offered.map(drop)
     }
 
     pub(super) fn try_send_many<M: AsRef<[u8]>>(
@@ -163,8 +162,8 @@ impl Core {
         messages: &mut impl Iterator<Item = M>,
         taken: &mut usize,
     ) -> Result<(), SendError> {
+        let mut roused = Roused::default(); // outlives the lock, whatever the caller's iterator does
         let mut state = self.lock();
-        let mut roused = Roused::default();
         let mut run = Run::new(&mut state);
         let outcome = messages.take(RUN).try_for_each(|message| {
             let message = message.as_ref();
@@ -179,7 +178,7 @@ impl Core {
         });
         drop(run);
         drop(state);
-        roused.wake();
+        drop(roused);
         outcome
     }
 

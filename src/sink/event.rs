@@ -25,7 +25,8 @@ pub enum Event {
     Reconnected {
         /// Attempts that it took.
         attempts: u64,
-        /// What is in doubt from all connections before, that is not sent again.
+        /// What is in doubt from all connections before. At most once, it is not sent again; at least once it is, and is in
+        /// doubt until then.
         in_doubt: Tally,
     },
     /// The sink has ended: nothing comes after.

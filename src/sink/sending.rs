@@ -25,11 +25,13 @@ pub struct Sending<M: Message> {
     shared: Option<Bytes>,
     /// Its place in the line, and since when.
     place: Option<(Ticket, Instant)>,
+    /// Whether it has taken its message.
+    is_done: bool,
 }
 
 impl<M: Message> Sending<M> {
     pub(super) const fn new(core: Arc<Core>, message: M) -> Self {
-        Self { core, message, shared: None, place: None }
+        Self { core, message, shared: None, place: None, is_done: false }
     }
 
     /// The message.
@@ -84,9 +86,11 @@ impl<M: Message> Future for Sending<M> {
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.is_done, "a send was polled after it had taken its message");
         let outcome = std::task::ready!(self.look(cx));
         self.leave();
-        outcome.map(Roused::wake).into()
+        self.is_done = outcome.is_ok();
+        outcome.map(drop).into()
     }
 }
 

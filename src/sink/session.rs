@@ -35,6 +35,9 @@ const SERVED: usize = 4;
 /// The longest that room is withheld from those who wait for it.
 const WITHHELD: Duration = Duration::from_millis(1);
 
+/// After so many turns in which something has moved, others on the same thread have theirs.
+const TURNS: usize = 128;
+
 /// How long the actor sleeps before it gives back the memory that a burst has left.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -151,18 +154,25 @@ impl<'a, W: Wire> Session<'a, W> {
         self.began.elapsed()
     }
 
-    /// Goes on until nothing moves.
+    /// Goes on until nothing moves, or for long enough.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        loop {
-            match self.step(cx) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.gather.note_silence();
-                    return Poll::Pending;
-                }
-                Err(end) => return Poll::Ready(end),
+        match self.steps(cx) {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(end),
+        }
+    }
+
+    fn steps(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        for _ in 0..TURNS {
+            if !self.step(cx)? {
+                self.gather.note_silence();
+                return Ok(());
             }
         }
+        // However much there is to do: times are kept.
+        self.look_at_the_clock(cx)?;
+        cx.waker().wake_by_ref();
+        Ok(())
     }
 
     /// Everything once; whether something has moved.
@@ -262,7 +272,11 @@ impl<'a, W: Wire> Session<'a, W> {
         if self.unflushed.is_some() {
             match self.wire.poll_flush(cx) {
                 Poll::Pending => self.blocked.begin(),
-                Poll::Ready(Ok(())) => self.unflushed = None,
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = None;
+                    // What it did not take before, it has now; a write that it does not take goes on.
+                    self.blocked.lasts(self.is_blocked);
+                }
                 Poll::Ready(Err(error)) => return Err(lost("write to the socket", error)),
             }
         }

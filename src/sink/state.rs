@@ -86,23 +86,29 @@ pub(super) struct State {
     listens: bool,
 }
 
-/// Who is roused by a message; outside of the lock.
+/// Who is roused by a message; they are when it is dropped, outside of the lock, also by a panic of a caller's own code.
 #[derive(Debug, Default)]
 pub(super) struct Roused {
     actor: Option<Waker>,
     listener: Option<Waker>,
+    /// Those who waited for what was dropped.
+    flushed: Wakes,
 }
 
 impl Roused {
-    pub(super) fn add(&mut self, other: Self) {
-        self.actor = self.actor.take().or(other.actor);
-        self.listener = self.listener.take().or(other.listener);
+    pub(super) fn add(&mut self, mut other: Self) {
+        self.actor = self.actor.take().or(other.actor.take());
+        self.listener = self.listener.take().or(other.listener.take());
+        self.flushed.0.append(&mut other.flushed.0);
     }
+}
 
+impl Drop for Roused {
     #[inline]
-    pub(super) fn wake(self) {
-        crate::queue::wake(self.actor);
-        crate::queue::wake(self.listener);
+    fn drop(&mut self) {
+        crate::queue::wake(self.actor.take());
+        crate::queue::wake(self.listener.take());
+        std::mem::take(&mut self.flushed).wake();
     }
 }
 
@@ -177,14 +183,21 @@ impl State {
         }
         match self.room.take(self.scale.room(frame)) {
             Ok(()) => {}
-            Err(SendError::Full) if self.drops() => {
-                if !self.make_room(frame) {
-                    return Ok(self.drop_newest(message.len()));
-                }
-            }
+            Err(SendError::Full) if self.drops() => return Ok(self.put_or_drop(frame, message)),
             Err(error) => return Err(error),
         }
         Ok(self.put(frame, message))
+    }
+
+    /// Takes a message that finds no room, for older ones that are dropped, or drops it.
+    #[cold]
+    fn put_or_drop(&mut self, frame: usize, message: &Payload<'_>) -> Roused {
+        if !self.make_room(frame) {
+            return self.drop_newest(message.len());
+        }
+        let mut roused = self.put(frame, message);
+        self.wake_flushed(&mut roused.flushed);
+        roused
     }
 
     /// Whether a message with this frame would be taken now: asked before a long copy is made for it.
@@ -206,42 +219,39 @@ impl State {
     fn rouse_sleepers(&mut self) -> Roused {
         let listener = if self.untold.messages > 0 { self.listener.take() } else { None };
         if !self.asleep {
-            return Roused { actor: None, listener };
+            return Roused { actor: None, listener, flushed: Wakes::default() };
         }
         self.asleep = false;
         self.stats.wakeups += 1;
-        Roused { actor: self.actor.clone(), listener }
+        Roused { actor: self.actor.clone(), listener, flushed: Wakes::default() }
     }
 
     const fn drops(&self) -> bool {
         matches!(self.on_full, Full::DropNewest | Full::DropOldest)
     }
 
-    /// Drops the oldest until there is room for the frame, which is taken then; whether that could be done.
-    #[cold]
+    /// Drops the oldest until there is room for the frame, which is taken then; whether that could be done. If not, none is
+    /// dropped: what the actor holds stays.
     fn make_room(&mut self, frame: usize) -> bool {
-        if self.on_full != Full::DropOldest {
+        let need = self.scale.room(frame);
+        if self.on_full != Full::DropOldest || !self.room.would_suffice(need, self.chain.room()) {
             return false;
         }
-        let need = self.scale.room(frame);
         let mut dropped = Tally::default();
-        let made = loop {
-            if self.room.take(need).is_ok() {
-                break true;
-            }
-            let Some(measure) = self.chain.drop_first() else { break false };
+        while self.room.take(need).is_err() {
+            let Some(measure) = self.chain.drop_first() else { break };
             self.room.release(1, measure.room, &mut Vec::new()); // nobody waits for it
             dropped += measure.into();
-        };
+        }
         self.drop_tally(dropped);
-        made
+        true
     }
 
     #[cold]
     fn drop_newest(&mut self, length: usize) -> Roused {
         self.account.accept(Tally::one(length));
         self.drop_tally(Tally::one(length));
-        Roused { actor: None, listener: self.listener.take() }
+        Roused { actor: None, listener: self.listener.take(), flushed: Wakes::default() }
     }
 
     fn drop_tally(&mut self, dropped: Tally) {
@@ -386,11 +396,12 @@ impl State {
 
     /// The counters at this moment.
     pub(super) fn stats(&self) -> Stats {
-        let held_bytes = self.room.used() as u64;
+        let used = self.room.used() as u64;
         Stats {
             delivery: self.account.delivery(),
-            held_bytes,
-            high_water_bytes: self.stats.high_water_bytes.max(held_bytes),
+            // What is unsent at the end is in the account, and held no more.
+            held_bytes: if matches!(self.phase, Phase::Ended(_)) { 0 } else { used },
+            high_water_bytes: self.stats.high_water_bytes.max(used),
             memory_bytes: self.stats.memory_bytes + self.chain.memory() as u64,
             waiting: self.room.waiting() as u64,
             ..self.stats

@@ -141,12 +141,13 @@ impl Window {
         self.memory
     }
 
-    /// Takes a segment to be written behind the others. Few frames join the segment before.
+    /// Takes a segment to be written behind the others. Few frames join the segment before; all that fit do, where
+    /// they are kept until their echo.
     pub(super) fn admit(&mut self, segment: Segment) {
         let from = segment.start(segment.gone());
         let length = (segment.len() - from) as u64;
         if let Some(last) = self.held.back_mut()
-            && last.segment.absorb(&segment)
+            && last.segment.absorb(&segment, self.confirms)
         {
             self.moves.used.push(segment);
         } else {

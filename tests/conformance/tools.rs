@@ -20,7 +20,7 @@ pub(crate) fn message(size: Option<usize>, producer: usize, sequence: usize) -> 
 }
 
 pub(crate) fn shape(size: Option<usize>, capacity: Option<Capacity>) -> Shape {
-    Shape { size, capacity }
+    Shape { size, longest: None, capacity }
 }
 
 pub(crate) fn poll<F: Future>(future: F) -> Poll<F::Output> {

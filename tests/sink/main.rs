@@ -12,3 +12,4 @@ mod losses;
 mod peers;
 mod policies;
 mod tls;
+mod wires;

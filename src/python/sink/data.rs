@@ -6,10 +6,12 @@
 //! `unsafe`: to copy out of a buffer that other Python code may own.
 #![allow(unsafe_code)]
 
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::slice;
 
-use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -87,24 +89,58 @@ impl Unfit {
 /// Lends what a bytearray, a memoryview, an array or anything else with a buffer holds.
 #[cold]
 fn lend_buffer<T>(data: &Bound<'_, PyAny>, take: impl FnOnce(&[u8]) -> PyResult<T>) -> PyResult<T> {
-    let buffer = PyUntypedBuffer::get(data).map_err(|error| refuse(data, error))?;
-    if !buffer.is_c_contiguous() {
-        let kind = kind(data);
-        return Err(PyBufferError::new_err(format!("data: this {kind} is not contiguous; bytes(data) is")));
-    }
-    let length = buffer.len_bytes();
-    if length == 0 {
-        return take(&[]);
-    }
-    // SAFETY: the exporter keeps `length` bytes in place for as long as `buffer` is held, which is until after `take`, and
-    // no Python code that could change them runs before: `take` copies them and calls nothing in the interpreter.
-    let bytes = unsafe { slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), length) };
-    take(bytes)
+    let mut place = MaybeUninit::uninit();
+    let view = View::of(data, &mut place).map_err(|error| refuse(data, error))?;
+    take(view.bytes())
 }
 
-/// Why it is no message, and what would be. One that has a buffer and does not give it says why by itself.
+/// A buffer as nothing but bytes in a row: the least that an exporter can be asked for, so that all which have that give it,
+/// scalars and structures of C too.
+struct View<'a> {
+    /// Stays where the exporter has filled it in.
+    view: &'a mut ffi::Py_buffer,
+    attached: PhantomData<Python<'a>>,
+}
+
+impl<'a> View<'a> {
+    fn of(data: &'a Bound<'_, PyAny>, place: &'a mut MaybeUninit<ffi::Py_buffer>) -> PyResult<Self> {
+        // SAFETY: the object is alive and the interpreter attached, as `data` says, and there is a place for the view.
+        let outcome = unsafe { ffi::PyObject_GetBuffer(data.as_ptr(), place.as_mut_ptr(), ffi::PyBUF_SIMPLE) };
+        if outcome != 0 {
+            return Err(PyErr::fetch(data.py()));
+        }
+        // SAFETY: the exporter has filled it in.
+        Ok(Self { view: unsafe { place.assume_init_mut() }, attached: PhantomData })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let length = usize::try_from(self.view.len).unwrap_or(0);
+        if length == 0 || self.view.buf.is_null() {
+            return &[];
+        }
+        // SAFETY: the exporter keeps `length` bytes in place for as long as the view is held, and no Python code that could
+        // change them runs meanwhile: who borrows them copies them and calls nothing in the interpreter.
+        unsafe { slice::from_raw_parts(self.view.buf.cast::<u8>(), length) }
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it was filled in, is given back once, and the interpreter is attached for as long as it is held.
+        unsafe { ffi::PyBuffer_Release(self.view) }
+    }
+}
+
+/// Why it is no message, and what would be. One that has a buffer and does not give it says why by itself, and what to do
+/// where its bytes do not lie in a row.
 #[cold]
 fn refuse(data: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    if error.to_string().contains("contiguous") {
+        let kind = kind(data);
+        let named = PyBufferError::new_err(format!("data: this {kind} is not contiguous; bytes(data) is"));
+        named.set_cause(data.py(), Some(error));
+        return named;
+    }
     if !error.is_instance_of::<PyTypeError>(data.py()) {
         return error;
     }

@@ -1,7 +1,7 @@
 //! `send_many`: some hundred messages under one lock.
 //!
-//! A list or tuple of `bytes` is read where it lies. Messages of any other iterable, and all that have to wait, are held
-//! meanwhile, since other Python code runs.
+//! A list or tuple of `bytes` is read where it lies. Any other iterable runs code of its own between its messages, which may
+//! take as long as it likes: each is sent as it comes, so that none is held back for the next.
 //!
 //! `unsafe`: to read a list where it lies.
 #![allow(unsafe_code)]
@@ -9,7 +9,7 @@
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView};
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 
 use super::data::{Message, kind};
 use super::listed::Listed;
@@ -19,11 +19,8 @@ use crate::python::fork::Owned;
 use crate::python::life::block_on;
 use crate::sink::{Full, Sink};
 
-/// Messages that are collected before they are handed over together.
+/// Messages that are handed over together.
 const MOST: usize = 512;
-
-/// Bytes of messages that are collected before they are handed over together.
-const LARGE: usize = 256 * 1024;
 
 /// A send of many, and how far it has come.
 pub(super) struct Many<'a> {
@@ -49,29 +46,28 @@ impl<'a> Many<'a> {
         if is_one_buffer(messages) {
             return Err(wrong_messages(messages, "; all in one need offsets"));
         }
-        // Whatever is not a list may run its own code to say how long it is.
-        let mut held = Vec::with_capacity(messages.cast::<PyList>().map_or(MOST, |list| list.len().min(MOST)));
-        let mut bytes = 0;
         let each = messages.try_iter().map_err(|error| no_messages(messages, error))?;
         for data in each.skip(self.taken) {
-            match data.and_then(|data| self.message(&data)) {
-                Ok(message) => {
-                    bytes += message.bytes(py).len();
-                    held.push(message);
-                }
-                Err(raised) => {
-                    self.send_held(py, &held)?;
-                    return Err(self.told(py, raised));
-                }
-            }
-            if held.len() >= MOST || bytes >= LARGE {
-                self.send_held(py, &held)?;
-                held.clear();
-                bytes = 0;
-            }
+            let sent = data.and_then(|data| self.send_one(&data));
+            sent.map_err(|raised| self.told(py, raised))?;
+            self.taken += 1;
         }
-        self.send_held(py, &held)?;
         Ok(self.taken)
+    }
+
+    fn send_one(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = data.py();
+        if self.taken.is_multiple_of(MOST) {
+            // Where nobody waits, and the iterable is no Python code, nothing else looks.
+            py.check_signals()?;
+        }
+        let message = self.message(data)?;
+        let message = message.bytes(py);
+        match self.sink.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(SendError::Full) if self.sink.config().on_full == Full::Wait => self.wait(py, message),
+            Err(error) => Err(refusal(py, self.sink, message.len(), error)),
+        }
     }
 
     /// Sends from the front of a list, as far as messages are `bytes` and there is room; how many those are. Why it ended
@@ -105,11 +101,6 @@ impl<'a> Many<'a> {
 
     fn message(&self, data: &Bound<'_, PyAny>) -> PyResult<Message> {
         Message::of(self.sink, data)?.map_err(|unfit| unfit.refusal(data.py(), self.sink))
-    }
-
-    fn send_held(&mut self, py: Python<'_>, held: &[Message]) -> PyResult<()> {
-        let parts: Vec<_> = held.iter().map(|message| message.bytes(py)).collect();
-        self.send_all(py, &parts)
     }
 
     fn send_all(&mut self, py: Python<'_>, mut parts: &[&[u8]]) -> PyResult<()> {

@@ -117,13 +117,14 @@ impl PySink {
         outcome.map_err(|error| outcome::refusal(data.py(), sink, length, error))
     }
 
-    /// Sends many messages in order, some hundred under one lock.
+    /// Sends many messages in order: those of a list or tuple some hundred under one lock, those of any other iterable as
+    /// they come.
     ///
     /// Args:
     ///     messages: Any iterable of what `send` takes; or, with `offsets`, one buffer that holds all of them.
     ///     offsets: Where the messages in that buffer begin, and where the last one ends, as Arrow has it: message `i` is
     ///         `messages[offsets[i]:offsets[i + 1]]`. A list, an array or any buffer of whole numbers.
-    ///     timeout: Seconds to wait for room, for all of them together.
+    ///     timeout: Seconds to wait for room, for all of them together; how long an iterable takes is its own affair.
     ///
     /// Returns:
     ///     How many were sent: all.

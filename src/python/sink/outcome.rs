@@ -26,7 +26,7 @@ pub(super) fn stats<'py>(py: Python<'py>, sink: &Sink) -> PyResult<Bound<'py, Py
     let of = sink.stats();
     let row = PyDict::new(py);
     row.set_item("delivery", delivery(py, &of.delivery)?)?;
-    row.set_item("pending", sink.len())?;
+    row.set_item("pending", of.delivery.unsent.messages)?;
     row.set_item("held_bytes", of.held_bytes)?;
     row.set_item("capacity_bytes", sink.config().capacity)?;
     row.set_item("high_water_bytes", of.high_water_bytes)?;

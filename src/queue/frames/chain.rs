@@ -21,8 +21,8 @@ pub(crate) struct Chain {
     tail: Segment,
     /// What is full, oldest first.
     full: VecDeque<Segment>,
-    /// The bytes in `full`, those of gone frames included.
-    full_bytes: usize,
+    /// The room that its frames take.
+    room: usize,
     /// Empty blocks.
     spare: Vec<Block>,
     /// The number of the next frame.
@@ -34,7 +34,7 @@ impl Chain {
     pub(crate) fn new(scale: Scale, capacity: usize) -> Self {
         let block = (capacity / 8).clamp(BLOCK / 16, BLOCK);
         let tail = Segment::over(Block::default(), 0);
-        Self { scale, block, tail, full: VecDeque::new(), full_bytes: 0, spare: Vec::new(), next: 0 }
+        Self { scale, block, tail, full: VecDeque::new(), room: 0, spare: Vec::new(), next: 0 }
     }
 
     /// The longest frame that is copied; longer ones are kept by reference.
@@ -56,6 +56,7 @@ impl Chain {
             self.open_block();
         }
         self.tail.push(self.scale, message);
+        self.room += self.scale.room(length);
         self.next += 1;
     }
 
@@ -64,7 +65,7 @@ impl Chain {
         let large = Segment::large(self.scale, message, self.next);
         self.next += 1;
         self.seal_tail(Block::default());
-        self.full_bytes += large.len();
+        self.room += large.room();
         self.full.push_back(large);
     }
 
@@ -83,7 +84,6 @@ impl Chain {
         if let Some(block) = sealed.shrink() {
             self.put_back_block(block);
         }
-        self.full_bytes += sealed.len();
         self.full.push_back(sealed);
     }
 
@@ -94,7 +94,7 @@ impl Chain {
             let Some(segment) = self.full.pop_front() else {
                 return taken + self.take_tail(into);
             };
-            self.full_bytes -= segment.len();
+            self.room -= segment.room();
             taken += segment.len() - segment.start(segment.gone());
             into.push(segment);
         }
@@ -108,12 +108,24 @@ impl Chain {
         let block = self.spare.pop().unwrap_or_default();
         let tail = std::mem::replace(&mut self.tail, Segment::over(block, self.next));
         let taken = tail.len() - tail.start(tail.gone());
+        self.room -= tail.room();
         into.push(tail);
         taken
     }
 
+    /// The room that its frames take.
+    pub(crate) const fn room(&self) -> usize {
+        self.room
+    }
+
     /// Drops the oldest frame.
     pub(crate) fn drop_first(&mut self) -> Option<Measure> {
+        let measure = self.forget_first()?;
+        self.room -= measure.room;
+        Some(measure)
+    }
+
+    fn forget_first(&mut self) -> Option<Measure> {
         let scale = self.scale;
         let Some(front) = self.full.front_mut() else {
             let next = self.tail.gone() + 1;
@@ -130,7 +142,6 @@ impl Chain {
         if front.is_used_up()
             && let Some(front) = self.full.pop_front()
         {
-            self.full_bytes -= front.len();
             self.put_back(front);
         }
         Some(measure)
@@ -309,8 +320,8 @@ mod tests {
             chain.take(1, &mut taken);
         }
         let second = taken.pop().unwrap();
-        assert!(taken[0].absorb(&second));
+        assert!(taken[0].absorb(&second, false));
         assert_eq!((bytes(&taken[0]), taken[0].frames(), taken[0].frames_within(4)), (b"one\ntwo\n".to_vec(), 2, 1));
-        assert!(!taken[0].absorb(&second), "it does not follow any more");
+        assert!(!taken[0].absorb(&second, false), "it does not follow any more");
     }
 }

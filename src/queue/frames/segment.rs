@@ -74,7 +74,7 @@ pub(crate) struct Segment {
     first: u64,
     /// Frames at the front that are no more.
     gone: usize,
-    /// The room that its frames take beyond their bytes.
+    /// The room that its frames take beyond their bytes, but for those that are gone.
     padding: usize,
 }
 
@@ -163,12 +163,13 @@ impl Segment {
     }
 
     /// Copies the frames of `other` behind its own, if they follow it in number, fit, and are few enough for that to be
-    /// better than to keep their block; whether it did.
-    pub(crate) fn absorb(&mut self, other: &Self) -> bool {
+    /// better than to keep their block; to one that is `kept`, if they fit: so blocks that stay are half full at least.
+    /// Whether it did.
+    pub(crate) fn absorb(&mut self, other: &Self, kept: bool) -> bool {
         let (follows, space) = (self.first + self.frames() as u64 == other.first, self.space());
         let (Body::Block(own), Body::Block(others)) = (&mut self.body, &other.body) else { return false };
-        let small = others.bytes.len() <= space && others.bytes.len() * 4 <= own.bytes.capacity();
-        if !follows || !small || other.gone > 0 {
+        let most = if kept { space } else { space.min(own.bytes.capacity() / 4) };
+        if !follows || others.bytes.len() > most || other.gone > 0 {
             return false;
         }
         #[allow(clippy::cast_possible_truncation)] // blocks are far below 4 GiB
@@ -179,10 +180,10 @@ impl Segment {
         true
     }
 
-    /// Gives its block up for one that is no larger than its frames, if those are few.
+    /// Gives its block up for one that is no larger than its frames, if those leave half of it empty.
     pub(super) fn shrink(&mut self) -> Option<Block> {
         let Body::Block(block) = &mut self.body else { return None };
-        if block.bytes.len() * 4 > block.bytes.capacity() {
+        if block.bytes.len() * 2 > block.bytes.capacity() {
             return None;
         }
         let small = Block { bytes: block.bytes.clone(), ends: block.ends.clone() };
@@ -261,7 +262,7 @@ impl Segment {
         }
     }
 
-    /// Counts the frames of a range.
+    /// Counts the frames of a range, none of which is gone.
     pub(crate) fn measure(&self, scale: Scale, frames: Range<usize>) -> Measure {
         if frames.is_empty() {
             return Measure::default();
@@ -279,8 +280,16 @@ impl Segment {
     /// Counts the frames before `frame` as gone, and measures those that were not yet.
     pub(crate) fn forget(&mut self, scale: Scale, frame: usize) -> Measure {
         let measure = self.measure(scale, self.gone..frame);
+        if self.padding > 0 && self.gone < frame {
+            self.padding -= measure.room - (self.start(frame) - self.start(self.gone));
+        }
         self.gone = self.gone.max(frame);
         measure
+    }
+
+    /// The room that its frames take.
+    pub(crate) fn room(&self) -> usize {
+        self.len() - self.start(self.gone) + self.padding
     }
 
     /// The bytes of memory that it holds.

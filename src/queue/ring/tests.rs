@@ -3,7 +3,7 @@
 use super::*;
 
 fn open(size: Option<usize>, capacity: Option<Capacity>) -> (RingSender, RingReceiver) {
-    Ring::open(&Shape { size, capacity })
+    Ring::open(&Shape { size, longest: None, capacity })
 }
 
 fn drained(receiver: &mut RingReceiver) -> Vec<u8> {
@@ -111,4 +111,19 @@ fn four_threads_in_a_small_ring_lose_nothing() {
         thread.join().unwrap();
     }
     assert_eq!(counts, [5000; 4]);
+}
+
+#[test]
+fn an_empty_message_keeps_nobody_from_a_place() {
+    let (sender, mut receiver) = open(None, Some(Capacity::Messages(1)));
+    let mut senders: Vec<_> = (0..3).map(|_| sender.clone()).collect();
+    let mut cx = std::task::Context::from_waker(Waker::noop());
+    senders[0].try_send(b"x").unwrap();
+    let mut sends: Vec<_> = senders.iter_mut().zip([&b"a"[..], b"", b"b"]).map(|(s, m)| Box::pin(s.send(m))).collect();
+    let polled: Vec<_> = sends.iter_mut().map(|send| send.as_mut().poll(&mut cx).is_ready()).collect();
+    assert_eq!(polled, [false, true, false], "it takes no room, so it waits for none");
+    for at in [0, 2] {
+        assert_eq!(drained(&mut receiver).len(), 1);
+        assert_eq!(sends[at].as_mut().poll(&mut cx), Poll::Ready(Ok(())));
+    }
 }

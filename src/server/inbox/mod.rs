@@ -119,10 +119,10 @@ impl Inbox {
     /// Waits until so many messages came, or for so long; whether they did.
     #[must_use]
     pub fn wait(&self, messages: u64, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let since = Instant::now();
         let mut kept = self.lock();
         while kept.counts.messages < messages {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            let Some(left) = timeout.checked_sub(since.elapsed()) else { return false };
             kept = self.arrived.wait_timeout(kept, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
