@@ -37,7 +37,7 @@ def peer(sock: socket.socket) -> str:
         text = name if isinstance(name, str) else "@" + os.fsdecode(name[1:])
         if not text.startswith(("@", "/")):
             # The name that it was bound to in that process's folder, which mostly is this one's.
-            text = os.path.abspath(text) if text else "@unnamed"  # noqa: PTH100 - no link is to be followed
+            text = os.path.abspath(text) if text else "@unnamed"
         return f"unix://{text}"
     host, port = name[:2]
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
