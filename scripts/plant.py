@@ -7,6 +7,7 @@ Fails when a bug is caught by none of its checks, when it cannot be planted, and
 planted.
 """
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -21,7 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PLANTED = ROOT / "tests" / "planted.toml"
 COPY = ROOT / "target" / "planted"
-COPIED = ("src", "models", "tests", "benches", "examples", "Cargo.toml", "Cargo.lock", "README.md")
+COPIED = (
+    "src", "models", "python", "tests", "scripts", "benches", "examples",
+    "Cargo.toml", "Cargo.lock", "pyproject.toml", "README.md",
+)  # fmt: skip
 
 # Whatever takes longer than this with a bug planted hangs.
 PATIENCE = 240
@@ -41,6 +45,8 @@ TARGETS = {
     "server_limits": BUILT + " --test {tool}",
     "sink": BUILT + " --test {tool}",
     "sink_simulation": BUILT + " --test {tool}",
+    # In the Python package, with the extension that is installed.
+    "pytest": "tests/{what}",
     "loom_sink": "--manifest-path models/Cargo.toml " + BUILT + "/models --features loom --test loom_sink",
 }
 
@@ -73,6 +79,7 @@ class Outcome:
 
     word: str
     output: str
+    code: int = 0
 
 
 def bugs() -> list[Bug]:
@@ -105,11 +112,35 @@ def write(path: Path, content: bytes) -> None:
 
 def cargo(arguments: str, timeout: float) -> Outcome:
     """Runs cargo in the copy."""
-    command = ["cargo", "test", "--quiet", "--locked", *arguments.split()]
-    environment = {**os.environ, "RUST_BACKTRACE": "0"}
+    return call(["cargo", "test", "--quiet", "--locked", *arguments.split()], {"RUST_BACKTRACE": "0"}, timeout)
+
+
+def pytest(where: str) -> Outcome:
+    """Runs the tests of a file, as `FILE WORD`, whose names hold the word, in the copy and on its package."""
+    file, word = where.split()
+    limits = ["-o", "timeout=60", "-o", "faulthandler_timeout=90"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *limits, file, "-k", word]
+    # What was compiled of the sound text may be as long, and of the same second.
+    outcome = call(command, {"PYTHONPATH": str(COPY / "python"), "PYTHONDONTWRITEBYTECODE": "1"}, PATIENCE)
+    # It could not be collected, or asked for, or there is none.
+    return Outcome("broken", outcome.output) if outcome.code in (2, 3, 4, 5) else outcome
+
+
+def lend_extension() -> None:
+    """Puts the extension that is installed beside the copy's modules."""
+    spec = importlib.util.find_spec("fanin")
+    places = (spec and spec.submodule_search_locations) or []
+    found = [path for place in places for path in Path(place).glob("_native.*.so")]
+    if not found:
+        raise SystemExit("fanin is not installed: make build")
+    write(COPY / "python" / "fanin" / found[0].name, found[0].read_bytes())
+
+
+def call(command: list[str], environment: dict[str, str], timeout: float) -> Outcome:
+    """Runs a command in the copy."""
     process = subprocess.Popen(
-        command, cwd=COPY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        command, cwd=COPY, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
     )  # fmt: skip
     try:
         output, _ = process.communicate(timeout=timeout)
@@ -119,12 +150,14 @@ def cargo(arguments: str, timeout: float) -> Outcome:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    return Outcome("passed" if process.returncode == 0 else "failed", output)
+    return Outcome("passed" if process.returncode == 0 else "failed", output, process.returncode)
 
 
 def run(check: str) -> Outcome:
     """One check of the copy as it stands."""
     tool, what = check.split(":", 1)
+    if tool == "pytest":
+        return pytest(TARGETS[tool].format(what=what))
     target = TARGETS[tool].format(root=ROOT, tool=tool)
     built = cargo(f"{target} --no-run", 3600)
     if built.word != "passed":
@@ -178,6 +211,7 @@ def main(words: list[str]) -> int:
     quick, words = "--quick" in words, [word for word in words if word != "--quick"]
     chosen = [bug for bug in bugs() if not words or any(word in bug.name for word in words)]
     refresh()
+    lend_extension()
     if not quick:
         control(chosen)
     start, missed = time.monotonic(), 0

@@ -31,6 +31,8 @@ SHOWN = ROOT / "docs" / "explanation" / "proofs.md"
 
 MODELS = "cargo test --quiet --locked --manifest-path models/Cargo.toml --target-dir target/models"
 PYTEST = f"{sys.executable} -m pytest -o timeout=3600 -o faulthandler_timeout=3660"
+# What the steps are about, beside their own files.
+TRIED = ("src", "models/src", "python")
 NOT_RUN = "not run"
 SHORT = "no failure, but short"
 
@@ -109,7 +111,9 @@ def seeds(output: str) -> str:
 def runs(output: str) -> str:
     """How many inputs each target was given."""
     found = re.findall(r"^fuzzed (\w+): (\d+) runs", output, re.MULTILINE)
-    return ", ".join(f"{name} {int(count):,}" for name, count in found) + " inputs"
+    short = [name for name, count in found if int(count) < 1_000_000]
+    told = ", ".join(f"{name} {int(count):,}" for name, count in found) + " inputs"
+    return told + (f", {len(short)} short of a million" if short else "")
 
 
 def soaked(output: str) -> str:
@@ -119,11 +123,19 @@ def soaked(output: str) -> str:
 
 
 def tried(output: str) -> str:
-    """How often processes were forked, ended and interrupted, beside the tests."""
+    """How often processes were forked, ended and interrupted, beside the tests, and how quickly they answered."""
     total: dict[str, int] = {}
     for count, what in re.findall(r"tried: (\d+) ([\w -]+)", output):
         total[what] = total.get(what, 0) + int(count)
-    return ", ".join([tests(output), *(f"{count:,} {what}" for what, count in total.items())])
+    told = [tests(output), *(f"{count:,} {what}" for what, count in total.items())]
+    answers = [int(ms) for ms in re.findall(r"answered: (\d+) ms at the median", output)]
+    return ", ".join(told + ([f"answered within {max(answers)} ms at the median of each call"] if answers else []))
+
+
+def pythons(output: str) -> str:
+    """On which Pythons, and how often."""
+    versions = re.findall(r"^  python[\d.]+: ([\w.]+)$", output, re.MULTILINE)
+    return f"{' and '.join(versions)}{' alone' * (len(versions) == 1)}, {tried(output)}"
 
 
 def bugs(output: str) -> str:
@@ -176,6 +188,10 @@ STEPS = (
     Step("AddressSanitizer and leaks", "scripts/asan.sh", 3600, tests),
     Step("soak", f"{PYTEST} -s tests/test_soak.py", 1800, soaked),
     Step("forks, exits, Ctrl-C", f"{PYTEST} -s {' '.join(APART[1:])}", 7200, tried),
+    # What depends on the interpreter, on each that is found; a tenth as often as on this one.
+    Step("each Python: exits, daemons, sub-interpreters", "make pythons", 3600, pythons,
+         {"FANIN_TESTS": " ".join(APART[1:]), "FANIN_EXITS": "100",
+          "PYTEST_ADDOPTS": "-s -o timeout=3600 -k 'exit or ends_well or leaving or sub_interpreter'"}),
     Step("cargo, the long tests", "cargo test --locked --features rivals --lib --tests -- --ignored --skip over_lanes "
          "--skip over_ring", 5400, tests),
     Step("pytest, the long tests", f"{PYTEST} {' '.join(f'--ignore {path}' for path in APART)}", 14400, tests),
@@ -197,7 +213,7 @@ class Outcome:
     def is_short(self) -> bool:
         """Whether it did less than it should have."""
         return self.word not in ("passed", NOT_RUN) or bool(
-            re.search(r"[1-9]\d* not to their end|given up", self.extent)
+            re.search(r"[1-9]\d* (?:not to their end|short of)|given up", self.extent)
         )
 
     def row(self) -> str:
@@ -241,15 +257,22 @@ def details(step: Step) -> str:
     return table[0] if table else ""
 
 
+def git(*words: str) -> subprocess.CompletedProcess[str]:
+    """What git says of these sources."""
+    return subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+
+
 def sources() -> str:
     """The commit, and whether something was changed since."""
+    watched = ("src", "tests", "models", "python", "fuzz", "Cargo.toml", "Cargo.lock")
+    changed = git("status", "--porcelain", "--", *watched).stdout.strip()
+    return git("rev-parse", "--short=7", "HEAD").stdout.strip() + ("+" if changed else "")
 
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
-        return done.stdout.strip()
 
-    changed = git("status", "--porcelain", "--", "src", "tests", "models", "python", "fuzz", "Cargo.toml", "Cargo.lock")
-    return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")
+def is_old(commit: str) -> bool:
+    """Whether what is tried has changed since a commit, or nobody can tell; of several, since the first."""
+    first = re.match(r"[0-9a-f]+", commit)
+    return first is None or git("diff", "--quiet", first[0], "HEAD", "--", *TRIED).returncode != 0
 
 
 def run(step: Step) -> Outcome:
@@ -302,6 +325,8 @@ def page(outcomes: list[Outcome]) -> str:
     lines = ["| what | outcome | how much | time | day | commit |", "| --- | --- | --- | ---: | --- | --- |"]
     lines += [*(one.row() for one in outcomes), ""]
     lacking = [one.step.name for one in outcomes if one.word == NOT_RUN]
+    old = [one.step.name for one in outcomes if one.word != NOT_RUN and is_old(one.commit)]
+    lines += [f"On older sources than these (`{'`, `'.join(TRIED)}`): {'; '.join(old)}."] if old else []
     short = [f"Fell short: {one.step.name} ({one.word}; {one.extent})." for one in outcomes if one.is_short]
     lines += [f"Not run: {'; '.join(lacking)}."] if lacking else []
     lines += short or ([] if lacking else ["Nothing fell short."])

@@ -30,11 +30,19 @@ import pytest
         (prove.seeds, "simulated: 5000 seeds: Hardship { losses: 12, in_doubt: 3 }\n"
          "simulated: 1000 seeds: Hardship { losses: 2, in_doubt: 4 }\n", "6,000 seeds, 14 losses, 7 in doubt"),
         (prove.runs, "fuzzed framing: 1200000 runs, nothing found\nfuzzed plan: 400 runs, nothing found\n",
-         "framing 1,200,000, plan 400 inputs"),
+         "framing 1,200,000, plan 400 inputs, 1 short of a million"),
+        (prove.runs, "fuzzed framing: 1200000 runs, nothing found\n", "framing 1,200,000 inputs"),
         (prove.soaked, "soaked: 600 s\ntests/test_soak.py soaked: 601 s, 9 scenes\n", "601 s, 9 scenes"),
         (prove.soaked, "", "nothing soaked"),
         (prove.tried, "tried: 100 forks\n.tried: 50 forks\n.tried: 9 Ctrl-C\n.\n= 3 passed in 1 s =\n",
          "3 tests, 150 forks, 9 Ctrl-C"),
+        (prove.tried, "tried: 2 Ctrl-C\nanswered: 9 ms at the median, 90 ms at the most\ntried: 1 Ctrl-C\n"
+         "answered: 12 ms at the median, 12 ms at the most\n= 2 passed in 1 s =\n",
+         "2 tests, 3 Ctrl-C, answered within 12 ms at the median of each call"),
+        (prove.pythons, "  python3.11: 3.11.7\ntried: 100 exits\n3 passed in 1.2s\n  python3.13: 3.13.0rc1\n"
+         "tried: 100 exits\n4 passed, 1 skipped in 1.1s\nthe wheel holds on 2 Pythons\n",
+         "3.11.7 and 3.13.0rc1, 7 tests, 200 exits"),
+        (prove.pythons, "  python3.11: 3.11.7\n3 passed in 1.2s\n", "3.11.7 alone, 3 tests"),
     ],
 )  # fmt: skip
 def test_what_a_step_did_is_read_from_what_it_said(extent: object, output: str, said: str) -> None:
@@ -50,6 +58,7 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     monkeypatch.setattr(prove, "OUT", tmp_path)
     monkeypatch.setattr(prove, "today", lambda: "2001-02-03")
     monkeypatch.setattr(prove, "sources", lambda: "abcdefg+")
+    monkeypatch.setattr(prove, "is_old", lambda _: False)
     good = outcome("good", "print('ok. 5 passed')")
     bad = outcome("bad", "import sys; print('FAILED. 2 passed'); sys.exit(1)")
     slow = outcome("slow", "import time; time.sleep(600)", most=1)
@@ -65,6 +74,32 @@ def test_the_page_tells_what_fell_short(tmp_path: object, monkeypatch: pytest.Mo
     assert "| good | no failure, but short | 3 models" in prove.page([halted])
     whole = dataclasses.replace(halted, extent="3 models, 7 interleavings, 0 not to their end")
     assert "Fell short" not in prove.page([whole])
+    few = dataclasses.replace(halted, extent="framing 1,200,000, plan 400 inputs, 1 short of a million")
+    assert "Fell short: good (passed; framing" in prove.page([few])
+
+
+def test_the_page_tells_what_ran_on_older_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prove, "ROOT", tmp_path)
+
+    def commit(name: str) -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+        prove.git("add", ".")
+        author = ("-c", "user.name=x", "-c", "user.email=x", "-c", "commit.gpgsign=false")
+        assert prove.git(*author, "commit", "--message", name).returncode == 0
+        return prove.sources()
+
+    prove.git("init")
+    first, second, third = commit("src/a"), commit("python/b"), commit("docs/c")
+    commits = {"one": first, "two": second, "three": f"{third}+", "four": f"{first} to {third}", "five": "?"}
+    step = prove.STEPS[0]
+    ran = [
+        prove.Outcome(dataclasses.replace(step, name=name), "passed", 1, "1 tests", "2001-02-03", commit)
+        for name, commit in commits.items()
+    ]
+    assert [one.step.name for one in ran if prove.is_old(one.commit)] == ["one", "four", "five"]
+    assert "\nOn older sources than these (`src`, `models/src`, `python`): one; four; five.\n" in prove.page(ran)
+    assert "older" not in prove.page([ran[1]])
 
 
 @pytest.fixture

@@ -16,13 +16,17 @@ SECURITY = (ROOT / "SECURITY.md").read_text()
 DENY = tomllib.loads((ROOT / "deny.toml").read_text())
 
 
+# The crate, and the packages beside it, which stand in nobody's build.
+LOCKS = [ROOT / "Cargo.lock", ROOT / "models" / "Cargo.lock", ROOT / "fuzz" / "Cargo.lock"]
+
+
 @cache
-def packages() -> list[dict[str, Any]]:
+def packages(place: Path = ROOT) -> list[dict[str, Any]]:
     """Every crate that any build of ours may hold, on any system; our own is the one without a source."""
     cargo = shutil.which("cargo")
     assert cargo, "cargo is not on the PATH"
     command = [cargo, "metadata", "--format-version", "1", "--locked", "--offline", "--all-features"]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=place, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout)["packages"])
 
@@ -79,11 +83,13 @@ def test_the_reader_of_licences_sees_what_is_there(licence: str, outcome: bool) 
     assert is_allowed(licence, {"MIT", "Unicode-3.0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception"}) == outcome
 
 
-def test_every_licence_is_allowed() -> None:
+@pytest.mark.parametrize("place", [ROOT, ROOT / "models"], ids=["the crate", "models"])
+def test_every_licence_is_allowed(place: Path) -> None:
+    """The fuzzer's packages are there only where cargo-fuzz was used: of them the lock is looked at."""
     allowed = set(DENY["licenses"]["allow"])
-    assert len(packages()) > 50
-    strange = {one["name"]: one["license"] for one in packages() if not is_allowed(one["license"] or "none", allowed)}
-    assert strange == {}
+    found = {one["name"]: one["license"] or "none" for one in packages(place) if one["source"] is not None}
+    assert len(found) > 30
+    assert {name: licence for name, licence in found.items() if not is_allowed(licence, allowed)} == {}
 
 
 # --- bans and sources ------------------------------------------------------------------------------------------------
@@ -118,8 +124,33 @@ def test_the_reader_of_bans_sees_what_is_there() -> None:
 def test_nothing_banned_is_in_the_graph() -> None:
     rules = DENY["bans"]["deny"]
     assert [f"{one['name']} {one['version']}" for one in packages() if banned(one["name"], one["version"], rules)] == []
-    locked = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
-    assert [one["name"] for one in locked if banned(one["name"], one["version"], rules)] == []
+
+
+def locked(lock: Path) -> list[dict[str, Any]]:
+    """The packages that a lock pins."""
+    return list(tomllib.loads(lock.read_text())["package"])
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_nothing_banned_is_locked(lock: Path) -> None:
+    rules = DENY["bans"]["deny"]
+    assert [one["name"] for one in locked(lock) if banned(one["name"], one["version"], rules)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_what_is_locked_comes_from_one_place_with_its_checksum(lock: Path) -> None:
+    allowed = {f"registry+{url}" for url in DENY["sources"]["allow-registry"]}
+    foreign = [one for one in locked(lock) if "source" in one]
+    assert len(foreign) > 10
+    assert {one["source"] for one in foreign} == allowed
+    assert [one["name"] for one in foreign if not re.fullmatch(r"[0-9a-f]{64}", one["checksum"])] == []
+    assert all(one["name"].startswith("fanin") for one in locked(lock) if "source" not in one)
+
+
+def test_no_lock_is_forgotten() -> None:
+    built = {"target", ".venv"}
+    found = [lock for lock in ROOT.rglob("Cargo.lock") if not built & set(lock.relative_to(ROOT).parts)]
+    assert sorted(found) == sorted(LOCKS)
 
 
 def test_crates_come_from_one_place() -> None:

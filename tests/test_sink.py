@@ -33,10 +33,11 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"framing": "line"}, "framing", "'line'", "did you mean lines"),
     ({"framing": None}, "framing", "None", "none, lines, length, rfc6587"),
     ({"capacity": 0}, "capacity", "0", "1 to 1099511627776 bytes"),
-    ({"capacity": "4 MB"}, "capacity", "'4 MB'", "'4 MiB'"),
-    ({"capacity": None}, "capacity", "None", "'4 MiB'"),
-    ({"capacity": 1.5}, "capacity", "1.5", "'4 MiB'"),
-    ({"capacity": True}, "capacity", "True", "'4 MiB'"),
+    ({"capacity": "4 MB"}, "capacity", "'4 MB'", "units are B, KiB, MiB and GiB: did you mean '4 MiB'?"),
+    ({"capacity": "٣ KiB"}, "capacity", "'٣ KiB'", "'64 KiB'"),
+    ({"capacity": None}, "capacity", "None", "'64 KiB'"),
+    ({"capacity": 1.5}, "capacity", "1.5", "'64 KiB'"),
+    ({"capacity": True}, "capacity", "True", "'64 KiB'"),
     ({"max_frame": 0}, "max_frame", "0", "or None"),
     ({"max_frame": "9 GiB", "framing": "length"}, "max_frame", "9663676416", "4294967295"),
     ({"on_full": "drop"}, "on_full", "'drop'", "wait, raise, drop_newest, drop_oldest"),
@@ -317,7 +318,15 @@ def test_what_never_fits_is_refused_at_once(receiver: Receiver) -> None:
     with fanin.Sink(receiver.url, framing="length", capacity=100) as sink:
         with pytest.raises(fanin.MessageError, match="capacity of 100 bytes"):
             sink.send(bytes(97))
+        # With its length, 99 and 100 bytes: one less than the capacity, and all of it.
+        sink.send(bytes(95))
         sink.send(bytes(96))
+        assert sink.flush(timeout=20).written == 2
+    with fanin.Sink(receiver.url, framing="length", capacity=100, max_frame=96) as sink:
+        sink.send(bytes(95))
+        sink.send(bytes(96))
+        with pytest.raises(fanin.MessageError, match="max_frame"):
+            sink.send(bytes(97))
     assert issubclass(fanin.MessageError, ValueError)
 
 

@@ -44,8 +44,7 @@ def test_a_hundred_refusals_are_told_and_outlived() -> None:
     told: list[fanin.FaninError] = []
     port = free_port()
     sink = fanin.Sink(f"tcp://127.0.0.1:{port}", reconnect="at_most_once", on_error=told.append, **QUICK)
-    with pytest.raises(fanin.TimedOut):
-        sink.open(timeout=0)
+    assert sink.open(timeout=0) is sink
     sink.send(b"kept")
     wait_for(lambda: sink.stats().failed_attempts >= 100)
     assert not sink.stats().connected
@@ -94,8 +93,7 @@ def test_a_loss_is_told_with_the_account_of_its_moment() -> None:
 @pytest.mark.parametrize("unsent", [0, 3])
 def test_a_close_does_not_wait_for_the_next_attempt(unsent: int) -> None:
     sink = fanin.Sink(f"tcp://127.0.0.1:{free_port()}", reconnect="at_most_once", backoff=(50, 60))
-    with pytest.raises(fanin.TimedOut):
-        sink.open(timeout=0)
+    assert sink.open(timeout=0) is sink
     wait_for(lambda: sink.stats().failed_attempts == 1)
     for _ in range(unsent):
         sink.send(b"x")
@@ -280,11 +278,7 @@ print(error.errno, error)
 late(lambda: fanin.Sink("tcp://nobody.test:9", reconnect="at_most_once").open(0.5), fanin.TimedOut)
 late(lambda: asyncio.run(fanin.Sink("tcp://nobody.test:9", connect_timeout=0.5).open_async()), fanin.AddressError)
 sink = fanin.Sink("tcp://nobody.test:9", reconnect="at_most_once", close_timeout=0.5)
-try:
-    sink.open(timeout=0)
-except fanin.TimedOut:
-    pass
-sink.send(b"never")
+sink.open(timeout=0).send(b"never")
 assert names.recv(1000), "it did not ask"
 """
 )
@@ -302,6 +296,78 @@ def test_a_name_that_is_never_answered_is_not_waited_for() -> None:
     assert done.stdout.startswith(f"{errno.ETIMEDOUT} [Errno {errno.ETIMEDOUT}] {said}"), done.stdout
     assert "at exit: tcp://nobody.test:9: " in done.stderr
     assert "1 unsent" in done.stderr
+
+
+KILLED = (
+    ASIDE
+    + """
+import threading
+
+def kill(port):
+    # It complains of what has no such sockets.
+    subprocess.run(["ss", "-K", "dst", "127.0.0.1", "dport", "=", str(port)], capture_output=True)
+
+listener = socket.create_server(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+plain = socket.create_connection(("127.0.0.1", port))
+plain.settimeout(0.5)
+kill(port)
+try:
+    plain.recv(1)
+except TimeoutError:
+    sys.exit("this kernel kills no sockets")
+except ConnectionAbortedError:
+    listener.accept()[0].close()
+
+sink = fanin.Sink(f"tcp://127.0.0.1:{port}", framing="length", capacity="64 KiB", send_buffer=4096).open()
+connection, _ = listener.accept()
+told = []
+
+def wait():
+    try:
+        while True:
+            sink.send(bytes(1000))
+    except fanin.Disconnected as error:
+        told.append(error)
+
+threads = [threading.Thread(target=wait) for _ in range(4)]
+for thread in threads:
+    thread.start()
+while sink.stats().waiting < 4:
+    time.sleep(0.01)
+kill(port)
+for thread in threads:
+    thread.join(20)
+    assert not thread.is_alive(), "it waits for ever"
+assert {error.errno for error in told} == {103} and len(told) == 4, told
+now = sink.delivery
+assert all(error.delivery == now for error in told)
+assert now.accepted == now.in_doubt + now.unsent and now.in_doubt and not now.dropped, now
+came = b""
+try:
+    while data := connection.recv(65536):
+        came += data
+except ConnectionResetError:
+    pass
+assert len(came) // 1004 <= now.in_doubt
+assert all(came[at : at + 1004] == struct.pack(">I", 1000) + bytes(1000) for at in range(0, len(came) - 1003, 1004))
+try:
+    sink.close()
+except fanin.Disconnected as error:
+    print(error.errno)
+"""
+)
+
+
+@alone
+@pytest.mark.skipif(not shutil.which("ss"), reason="kills a socket by ss")
+def test_a_connection_that_the_system_kills_is_told_to_all_who_wait() -> None:
+    """As an administrator ends a connection: `ss -K`."""
+    command = [*ALONE, sys.executable, "-c", KILLED]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    if "this kernel kills no sockets" in done.stderr:
+        pytest.skip("this kernel kills no sockets")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{errno.ECONNABORTED}\n", "")
 
 
 def test_localhost_is_found_where_it_listens() -> None:

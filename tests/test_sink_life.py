@@ -2,16 +2,19 @@
 
 import os
 import re
-import signal
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from pressing import press_often
 from receivers import Receiver, frames, stalled, url_of, wait_for
 
 PROVE = os.environ.get("FANIN_PROVE") == "1"
+# How many processes come to each kind of end in the long proofs.
+EXITS = int(os.environ.get("FANIN_EXITS", "1000"))
 
 
 def python(script: str, *arguments: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
@@ -21,7 +24,7 @@ def python(script: str, *arguments: str, timeout: float = 100) -> subprocess.Com
 
 # --- exits -----------------------------------------------------------------------------------------------------------
 
-EXITS = {
+ENDS = {
     "end": "",
     "sys.exit": "sys.exit(0)",
     "a callback": "sink2 = fanin.Sink(sys.argv[1], on_drop=print, on_error=print).open()",
@@ -30,19 +33,20 @@ EXITS = {
 }
 EXIT = """
 import sys, fanin
-sink = fanin.Sink(sys.argv[1], framing="lines").open()
+sink = fanin.Sink(sys.argv[1], framing="lines", send_buffer=4096).open()
 for n in range(20_000):
-    sink.send(b"%d" % n)
+    sink.send(b"%0100d" % n)
 {end}
 """
 
 
 @pytest.mark.timeout(1800)
 def test_an_exit_without_close_loses_nothing() -> None:
-    turns = 1000 if PROVE else 20
+    """Two megabytes are more than the system holds: much is left to be written at the exit."""
+    turns = EXITS if PROVE else 20
     with Receiver() as receiver:
         for turn in range(turns):
-            end = list(EXITS.values())[turn % len(EXITS)]
+            end = list(ENDS.values())[turn % len(ENDS)]
             done = python(EXIT.format(end=end), receiver.url)
             assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), end
             wait_for(lambda: receiver.streams and receiver.ended.is_set())
@@ -50,7 +54,7 @@ def test_an_exit_without_close_loses_nothing() -> None:
             receiver.streams.clear()
             (stream,) = streams
             lines = frames("lines", bytes(stream))
-            assert lines[:20_000] == [b"%d" % n for n in range(20_000)]
+            assert lines[:20_000] == [b"%0100d" % n for n in range(20_000)]
             assert lines[20_000:] == ([b"from a thread"] if "thread" in end else [])
     print(f"tried: {turns} exits")
 
@@ -69,27 +73,71 @@ print(sink.delivery.accepted, sum(not task.cancelled() for task in tasks))
 """
 
 
-@pytest.mark.timeout(600)
+IN_FLIGHT = EXITS if PROVE else 10
+
+
+@pytest.mark.timeout(3600)
 def test_an_exit_with_tasks_in_flight_loses_nothing_that_was_taken() -> None:
     with Receiver(chunk=4096) as receiver:
-        for turn in range(100 if PROVE else 10):
+        for turn in range(IN_FLIGHT):
             done = python(FLIGHT, receiver.url, str(turn % 10 / 1000))
             assert (done.returncode, done.stderr) == (0, "")
             accepted, taken = map(int, done.stdout.split())
             assert accepted == taken
             wait_for(lambda: receiver.streams and receiver.ended.is_set())
             assert len(frames("lines", bytes(receiver.streams.pop()))) == accepted
+    print(f"tried: {IN_FLIGHT} exits with tasks in flight")
+
+
+BUSY = """
+import mmap, sys, threading, time, fanin
+sink = fanin.Sink(sys.argv[1], framing="lines", capacity=4096).open()
+with open(sys.argv[3], "r+b") as file:
+    taken = memoryview(mmap.mmap(file.fileno(), 32)).cast("Q")
+
+def load(producer):
+    try:
+        while True:
+            sink.send(b"%d %d" % (producer, taken[producer]))
+            taken[producer] += 1
+    except fanin.Closed:
+        pass
+
+for producer in range(4):
+    threading.Thread(target=load, args=(producer,), daemon=True).start()
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.timeout(3600)
+def test_an_exit_beside_daemons_that_send_loses_nothing_that_was_taken(tmp_path: Path) -> None:
+    """A file has what they were told of. Whom the end met in a send may not be told any more that it was taken."""
+    counts = tmp_path / "taken"
+    with Receiver(chunk=4096) as receiver:
+        for turn in range(IN_FLIGHT):
+            counts.write_bytes(bytes(32))
+            done = python(BUSY, receiver.url, str(turn % 10 / 1000), str(counts))
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            wait_for(lambda: receiver.streams and receiver.ended.is_set())
+            came: dict[int, list[int]] = {0: [], 1: [], 2: [], 3: []}
+            for line in frames("lines", bytes(receiver.streams.pop())):
+                producer, number = map(int, line.split())
+                came[producer].append(number)
+            for producer, taken in enumerate(struct.unpack("4Q", counts.read_bytes())):
+                assert came[producer] == list(range(len(came[producer])))
+                assert taken <= len(came[producer]) <= taken + 1
+    print(f"tried: {IN_FLIGHT} exits with daemons that send")
 
 
 STALLED = """
-import sys, threading, fanin
+import sys, threading, time, fanin
 sink = fanin.Sink(sys.argv[1], capacity="64 KiB", send_buffer=4096, close_timeout=0.5).open()
 {before}
 try:
     while True:
         sink.send(bytes(1000), timeout=0.3)
 except fanin.Full:
-    pass
+    print(time.monotonic(), flush=True)
 """
 DAEMONS = """
 def load():
@@ -101,17 +149,22 @@ for _ in range(8):
 """
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("before", ["", DAEMONS], ids=["plain", "daemons"])
 def test_an_exit_beside_a_peer_that_does_not_read_ends_and_says_what_it_left(before: str) -> None:
-    for _ in range(100 if PROVE else 3):
+    turns, took = 100 if PROVE else 3, []
+    for _ in range(turns):
         with stalled() as listener:
-            began = time.monotonic()
             done = python(STALLED.format(before=before), url_of(listener))
+            took.append(time.monotonic() - float(done.stdout))
             assert done.returncode == 0, done.stderr
-            assert time.monotonic() - began < 15
             assert re.search(r"fanin: at exit: tcp://127.*of [0-9]+ accepted messages.* unsent", done.stderr), (
                 done.stderr
             )
+    print(f"tried: {turns} exits beside a stalled peer")
+    print(f"ended {max(took):.2f} s after the script at the most, with a close_timeout of 0.5 s")
+    # Half a second beyond the timeout on a machine with nothing else to do; a busy one gets some slack.
+    assert max(took) < 0.5 + 0.5 + 3, took
 
 
 ORPHAN = """
@@ -167,8 +220,8 @@ try:
         sink.send(bytes(1000), timeout=0.3)
 except fanin.Full:
     before = sink.delivery
-print("started", flush=True)
 try:
+    print("started", flush=True)
     {call}
 except KeyboardInterrupt:
     print(time.monotonic(), flush=True)
@@ -193,22 +246,11 @@ CALLS = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_ctrl_c_is_answered_at_once(call: str) -> None:
-    for _ in range(20 if PROVE else 1):
-        with stalled() as listener:
-            command = [sys.executable, "-c", LONG.format(call=call), url_of(listener)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-                assert process.stdout
-                assert process.stdout.readline() == "started\n"
-                time.sleep(0.3)
-                pressed = time.monotonic()
-                process.send_signal(signal.SIGINT)
-                stdout, stderr = process.communicate(timeout=30)
-        assert (process.returncode, stderr) == (0, "")
-        # A tenth of a second on a machine with nothing else to do; a busy one gets some slack.
-        assert float(stdout) - pressed < 0.5
-    print(f"tried: {20 if PROVE else 1} Ctrl-C")
+    with stalled() as listener:
+        press_often(LONG.format(call=call), url_of(listener), times=20 if PROVE else 1)
 
 
 # --- forks -----------------------------------------------------------------------------------------------------------
@@ -271,7 +313,7 @@ print(account.accepted)
 
 
 def test_a_forked_child_is_told_and_leaves_the_socket_alone() -> None:
-    turns = 100 if PROVE else 10
+    turns = 100 if PROVE else 20
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
     with Receiver() as gather:
         done = subprocess.run(

@@ -23,7 +23,7 @@ import faulthandler, gc, signal, sys, threading, fanin
 
 url, threads, each = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 faulthandler.dump_traceback_later(float(sys.argv[4]), exit=True)
-sys.setswitchinterval(1e-5)
+sys.setswitchinterval(1e-6)
 told = {"drops": 0, "errors": 0, "finalised": 0, "signals": 0}
 
 def on_drop(drop):
@@ -94,7 +94,7 @@ import faulthandler, gc, signal, sys, threading, time, fanin
 
 url, threads, each = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 faulthandler.dump_traceback_later(float(sys.argv[4]), exit=True)
-sys.setswitchinterval(1e-5)
+sys.setswitchinterval(1e-6)
 count = [0]
 
 def on_alarm(*_):

@@ -22,7 +22,6 @@ __all__ = [
     "real",
     "refuse",
     "seconds",
-    "size",
     "strategy",
     "timeout",
     "word",
@@ -33,8 +32,6 @@ LONGEST_SPAN = 7 * LONGEST_SECONDS
 LONGEST_AXIS = 10_000
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
-_SIZE = re.compile(r"(\d{1,19})\s*(bytes?|KiB|MiB|GiB)")
-_SIZES = {"byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def refuse(name: str, value: object, allowed: str) -> PlanError:
@@ -47,7 +44,10 @@ def integer(name: str, value: object, low: int, high: int, unit: str = "") -> in
     allowed = f"allowed are whole numbers from {low} to {high}{unit and ' ' + unit}"
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
         raise refuse(name, value, allowed)
-    number = index(value)  # type: ignore[arg-type]
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:  # an array that is no single number
+        raise refuse(name, value, allowed) from None
     if not low <= number <= high:
         raise refuse(name, value, allowed)
     return number
@@ -105,17 +105,6 @@ def seconds(name: str, value: object) -> float:
     if not found:
         raise refuse(name, value, "allowed are seconds, or a number with s, min or h, such as '2min'")
     return real(name, float(found[1]) * _UNITS[found[2]], LONGEST_SPAN, "seconds")
-
-
-def size(name: str, value: object, high: int, *, none: bool = False) -> int:
-    """A number of bytes: whole, or words such as `64 KiB`; from 1 to `high`."""
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    number = int(found[1]) * _SIZES[found[2]] if found else value
-    try:
-        return integer(name, number, 1, high)
-    except PlanError:
-        allowed = f"allowed are 1 to {high} bytes, as a whole number or in words such as '4 MiB'"
-        raise refuse(name, value, f"{allowed}{', or None' if none else ''}") from None
 
 
 def timeout(name: str, value: object, *, zero: bool = True) -> float:
@@ -204,7 +193,7 @@ def _shown(value: object) -> str:
     shown = Repr()
     shown.maxstring = shown.maxother = 60
     try:
-        return shown.repr(value)
+        return shown.repr(value).replace("\n", " ")
     except ValueError:  # an integer with more digits than Python prints
         size = math.log10(abs(index(value))) if isinstance(value, int) else math.nan
         return f"a number of some {size:.0f} digits"

@@ -14,7 +14,7 @@ from itertools import chain, product
 from math import prod
 from typing import Any
 
-from . import _check, _native, contents, loads, pauses
+from . import _amounts, _check, _native, contents, loads, pauses
 from .catalogue import strategies
 from .contents import Mix, Records
 from .errors import PlanError
@@ -249,19 +249,16 @@ def _capacity(value: object) -> int | str | None:
     """Bytes as a number, messages as words: `1000 messages`."""
     if value is None:
         return None
-    found = _CAPACITY.fullmatch(value.strip()) if isinstance(value, str) else None
-    if isinstance(value, str) and not found:
-        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}")
-    number = int(found[1]) * _UNITS[found[2]] if found else value
+    found = _MESSAGES.fullmatch(value.strip()) if isinstance(value, str) else None
+    number = int(found[1]) if found else _amounts.read(value) if isinstance(value, str) else value
     try:
         count = _check.integer("capacity", number, 1, LARGEST_CAPACITY)
     except PlanError:
-        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}") from None
-    return f"{count} message{'s' * (count != 1)}" if found and found[2].startswith("message") else count
+        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}{_amounts.hint(value)}") from None
+    return f"{count} message{'s' * (count != 1)}" if found else count
 
 
-_CAPACITY = re.compile(r"([0-9]{1,19})\s*(messages?|bytes?|KiB|MiB|GiB)")
-_UNITS = {"message": 1, "messages": 1, "byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_MESSAGES = re.compile(r"([0-9]{1,19})[ \t]*messages?")
 _CAPACITIES = "bytes from 1, words such as '256 KiB' or '1000 messages', or None"
 
 

@@ -382,7 +382,9 @@ def _how_often(name: str, value: object) -> object:
     if name == "seed":
         return _check.integer(name, value, 0, 2**63 - 1)
     return (
-        _check.one_of(name, value, ("auto",)) if isinstance(value, str) else _check.integer(name, value, 1, MOST_ROUNDS)
+        value
+        if isinstance(value, str) and value == "auto"
+        else _check.integer(name, value, 1, MOST_ROUNDS, "and 'auto'")
     )
 
 
