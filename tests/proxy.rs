@@ -93,6 +93,83 @@ fn the_way_down_has_faults_of_its_own() {
 }
 
 #[test]
+fn the_way_up_is_closed_or_ended_after_exactly_so_many_bytes() {
+    let server = server(Mode::Discard);
+    let faults = Faults { close: Some(Place::at(10)), ..Faults::default() };
+    let proxy = before(&server, faults, Faults::default());
+    let mut client = connect(address(&proxy));
+    client.write_all(&pattern(10)).unwrap();
+    assert_eq!(read_out(&mut client), (vec![], Ended::Closed));
+    settled(&server, |report| (report.bytes_received, report.opened, report.open) == (10, 1, 0));
+    let [event] = proxy.report().events[..] else { panic!("{:?}", proxy.report()) };
+    assert_eq!((event.way, event.bytes, event.what), (Some(Way::Up), 10, What::Closed));
+
+    let server = self::server(Mode::Echo);
+    let faults = Faults { half_close: Some(Place::at(10)), ..Faults::default() };
+    let proxy = before(&server, faults, Faults::default());
+    let mut client = connect(address(&proxy));
+    // What comes after the tenth byte is read, and goes nowhere; the answer to the ten still comes.
+    client.write_all(&pattern(1_000)).unwrap();
+    assert_eq!(read_out(&mut client), (pattern(10), Ended::Closed));
+    assert_eq!(arrived(&server), pattern(10));
+    assert_eq!(settled(&server, |report| report.open == 0).failed, 0);
+    let [event] = proxy.report().events[..] else { panic!("{:?}", proxy.report()) };
+    assert_eq!((event.way, event.bytes, event.what), (Some(Way::Up), 10, What::HalfClosed));
+}
+
+#[test]
+fn a_stall_may_end() {
+    let length = Duration::from_millis(300);
+    let faults = Faults { stall: Some(Place::at(4)), stall_for: Some(length), ..Faults::default() };
+    for (up, down, way) in
+        [(faults.clone(), Faults::default(), Way::Up), (Faults::default(), faults.clone(), Way::Down)]
+    {
+        let server = server(Mode::Echo);
+        let proxy = before(&server, up, down);
+        let mut client = connect(address(&proxy));
+        let start = Instant::now();
+        assert!(is_echoed(&mut client));
+        let stalled = proxied(&proxy, |report| report.faults == 1).events[0];
+        assert_eq!((stalled.way, stalled.bytes, stalled.what), (Some(way), 4, What::Stalled));
+        assert!(is_echoed(&mut client));
+        assert!(start.elapsed() >= length, "{:?}", start.elapsed());
+        assert_eq!(proxy.report().faults, 1);
+    }
+}
+
+#[test]
+fn a_byte_is_doubled_either_way() {
+    let echo = Some(EchoFault { what: Wrong::Double, after: Place::at(2) });
+    let faults = Faults { echo, ..Faults::default() };
+    for (up, down, came) in
+        [(faults.clone(), Faults::default(), &b"abccd"[..]), (Faults::default(), faults.clone(), b"abcd")]
+    {
+        let server = server(Mode::Echo);
+        let proxy = before(&server, up, down);
+        let mut client = connect(address(&proxy));
+        client.write_all(b"abcd").unwrap();
+        let mut echo = [0; 5];
+        client.read_exact(&mut echo).unwrap();
+        assert_eq!((&echo, arrived(&server).as_slice()), (b"abccd", came));
+    }
+}
+
+#[test]
+fn both_ways_have_their_own_faults_at_once() {
+    let flip =
+        |byte| Faults { echo: Some(EchoFault { what: Wrong::Flip, after: Place::at(byte) }), ..Faults::default() };
+    let server = server(Mode::Echo);
+    let proxy = before(&server, flip(1), Faults { close: Some(Place::at(4)), ..flip(3) });
+    let mut client = connect(address(&proxy));
+    client.write_all(b"abcd").unwrap();
+    assert_eq!(read_out(&mut client), (b"acce".to_vec(), Ended::Closed));
+    assert_eq!(arrived(&server), b"accd");
+    let events: Vec<_> = proxy.report().events.iter().map(|event| (event.way, event.bytes, event.what)).collect();
+    let (up, down) = (Some(Way::Up), Some(Way::Down));
+    assert_eq!(events, [(up, 4, What::Spoilt), (down, 4, What::Spoilt), (down, 4, What::Closed)]);
+}
+
+#[test]
 fn a_delay_is_a_latency_and_no_bottleneck() {
     let delay = Duration::from_millis(100);
     let server = server(Mode::Echo);

@@ -110,8 +110,7 @@ fn an_echo_of_64_mib_does_not_deadlock() {
 }
 
 /// Writes until the other side takes nothing for a while.
-fn fill(client: &mut TcpStream) -> usize {
-    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+fn fill(client: &mut impl Write) -> usize {
     let piece = pattern(MIB);
     let mut taken = 0;
     loop {
@@ -143,7 +142,10 @@ fn rest(server: &Server) -> Report {
 fn a_client_that_never_reads_its_echo_is_not_read_either() {
     let server = start(Mode::Echo);
     let mut client = connect(&server);
+    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
     let taken = fill(&mut client);
+    // Some MiB: what the kernel's buffers hold, both ways.
+    assert!(taken >= MIB / 4, "{taken}");
     let stalled = rest(&server);
     assert!(stalled.bytes_received <= taken as u64);
     // What the server holds itself is at most one piece; the rest waits in the kernel's buffers.
@@ -151,6 +153,20 @@ fn a_client_that_never_reads_its_echo_is_not_read_either() {
     drop(client);
     let report = settle(&server, |report| report.open == 0);
     assert_eq!(report.failed, 1, "an echo that cannot be delivered is no success");
+}
+
+#[test]
+fn on_a_unix_socket_such_a_client_stalls_much_earlier() {
+    let path = std::env::temp_dir().join(format!("fanin-server-unread-{}", std::process::id()));
+    let server = Server::start(&Settings { path: Some(path.clone()), ..Settings::local(Mode::Echo) }).unwrap();
+    let mut client = std::os::unix::net::UnixStream::connect(path).unwrap();
+    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    // Mostly 320 KiB: a Unix socket's buffers do not grow.
+    let taken = fill(&mut client);
+    assert!((32 << 10..4 * MIB).contains(&taken), "{taken}");
+    let stalled = rest(&server);
+    assert!(stalled.bytes_received <= taken as u64);
+    assert!(stalled.bytes_received - stalled.bytes_echoed <= 64 << 10, "{stalled:?}");
 }
 
 #[test]
@@ -169,6 +185,7 @@ fn a_client_that_leaves_without_its_echo_is_still_accounted_for() {
 fn stopping_does_not_wait_for_clients() {
     let server = start(Mode::Echo);
     let mut stalled = connect(&server);
+    stalled.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
     fill(&mut stalled);
     let idle: Vec<_> = (0..10).map(|_| connect(&server)).collect();
     settle(&server, |report| report.open == 11);

@@ -76,6 +76,27 @@ fn a_stall_holds_the_client_until_it_gives_up() {
     settled(&server, |report| report.open == 0);
 }
 
+/// How much a client may send to somebody who reads nothing.
+fn taken(receive_buffer: Option<usize>) -> usize {
+    let faults = Faults { stall: Some(Place::at(0)), ..Faults::default() };
+    let server = Server::start(&Settings { faults, receive_buffer, ..Settings::local(Mode::Discard) }).unwrap();
+    let mut client = connect(server.address());
+    socket2::SockRef::from(&client).set_send_buffer_size(4_096).unwrap();
+    client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut taken = 0;
+    while let Ok(length) = client.write(&[7; 1_024]) {
+        taken += length;
+    }
+    taken
+}
+
+#[test]
+fn a_small_receive_buffer_stalls_a_client_early() {
+    let (small, usual, large) = (taken(Some(4_096)), taken(None), taken(Some(1 << 20)));
+    assert!(small > 0 && small * 2 < usual, "{small} of {usual}");
+    assert!(small * 2 < large, "{small} of {large}");
+}
+
 #[test]
 fn a_stall_may_end() {
     let length = Duration::from_millis(200);

@@ -28,6 +28,7 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"target": "tcp://localhost:0"}, "target", "tcp://localhost:0", "1 to 65535"),
     ({"target": "tcp://::1:9"}, "target", "tcp://::1:9", "brackets"),
     ({"target": "unix://"}, "target", "unix://", "unix:///PATH"),
+    ({"target": "unix://relative.sock"}, "target", "unix://relative.sock", "unix:///PATH, which is absolute"),
     ({"target": "unix:///" + 200 * "x"}, "target", "xxx", "at most 107 bytes"),
     ({"framing": "line"}, "framing", "'line'", "did you mean lines"),
     ({"framing": None}, "framing", "None", "none, lines, length, rfc6587"),

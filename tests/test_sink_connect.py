@@ -67,6 +67,29 @@ def test_a_hundred_connections_that_are_reset_at_once() -> None:
     assert stats.losses + stats.failed_attempts == 100
 
 
+def test_a_loss_is_told_with_the_account_of_its_moment() -> None:
+    """Though it is told later, when a callback before has come to its end, and all was acknowledged meanwhile."""
+    accounts: list[fanin.Delivery | None] = []
+    with fanin.Server("echo", reset_after=10, faulty=2) as server:
+
+        def on_error(error: fanin.FaninError) -> None:
+            assert isinstance(error, fanin.Disconnected)
+            accounts.append(error.delivery)
+            wait_for(lambda: sink.stats().delivery.acked == 12)
+
+        settings = {"confirm": "echo", "reconnect": "at_least_once"} | QUICK
+        with fanin.Sink(server.url, on_error=on_error, **settings) as sink:
+            for number in range(12):
+                sink.send(f"message {number}".encode())
+            sink.flush(timeout=20)
+            wait_for(lambda: len(accounts) == 2)
+    for account in accounts:
+        assert account is not None
+        # The first two messages may have come back before the reset.
+        assert account.acked <= 2
+        assert account.accepted == account.acked + account.in_doubt + account.unsent
+
+
 @pytest.mark.parametrize("unsent", [0, 3])
 def test_a_close_does_not_wait_for_the_next_attempt(unsent: int) -> None:
     sink = fanin.Sink(f"tcp://127.0.0.1:{free_port()}", reconnect="at_most_once", backoff=(50, 60))
@@ -272,7 +295,8 @@ def test_a_name_that_is_never_answered_is_not_waited_for() -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - began < 25
-    assert done.stdout.startswith(f"{errno.ETIMEDOUT} [Errno {errno.ETIMEDOUT}] could not connect"), done.stdout
+    said = "cannot connect to tcp://nobody.test:9: no connection within"
+    assert done.stdout.startswith(f"{errno.ETIMEDOUT} [Errno {errno.ETIMEDOUT}] {said}"), done.stdout
     assert "at exit: tcp://nobody.test:9: " in done.stderr
     assert "1 unsent" in done.stderr
 

@@ -203,6 +203,18 @@ def test_a_socket_that_is_connected_already(family: str) -> None:
 
 
 @pytest.mark.unix
+def test_a_relative_path_is_shown_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a target it means the same in every folder."""
+    monkeypatch.chdir(tmp_path)
+    with fanin.Server("echo", "unix://here.sock") as server:
+        assert server.url == f"unix://{tmp_path}/here.sock"
+        here = socket.socket(socket.AF_UNIX)
+        here.connect("here.sock")
+        with fanin.Sink.from_socket(here) as sink, fanin.Sink(server.url) as other:
+            assert sink.target == other.target == server.url
+
+
+@pytest.mark.unix
 def test_sockets_that_are_none() -> None:
     with pytest.raises(fanin.PlanError, match="sock=5"):
         fanin.Sink.from_socket(5)  # type: ignore[arg-type]

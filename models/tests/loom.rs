@@ -3,10 +3,9 @@
 //! The largest are left to `make prove`. `LOOM_MAX_PREEMPTIONS=3` asks for more, and `LOOM_MAX_DURATION=60` gives a model up after so many seconds. With
 //! `--nocapture` each model says how many interleavings it has.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+mod every;
 
+use every::model;
 use fanin_models::queue::Shape;
 use fanin_models::queue::atomic_swap::Stack;
 use fanin_models::queue::lanes::{Lanes, PromisedLanes};
@@ -25,20 +24,6 @@ const OF_ONE: Shape = Shape { size: Some(1), longest: None, capacity: None };
 
 /// The stack for messages of any size.
 type AtomicSwap = Stack<Box<[u8]>>;
-
-fn model(name: &str, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    let bound = *builder.preemption_bound.get_or_insert(2);
-    let (limit, start) = (builder.max_duration.unwrap_or(Duration::MAX), Instant::now());
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    builder.check(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        scenario();
-    });
-    let extent = if start.elapsed() < limit { "all" } else { "not all" };
-    println!("loom {name}: {} interleavings, {extent} at bound {bound}", count.load(Ordering::Relaxed));
-}
 
 macro_rules! models {
     ($($(#[$about:meta])* $name:ident: $model:expr;)*) => {

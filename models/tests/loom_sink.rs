@@ -3,19 +3,16 @@
 //! A model fails on a deadlock (a wake-up that is lost) and on what it asserts: that nobody is left waiting, and that the
 //! account is even, at the end and at every look in between.
 
+mod every;
+
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use every::model;
 use fanin_models::error::SendError;
 use fanin_models::sink::{Actor, Callers, Delivery, open};
 use loom::future::block_on;
 use loom::thread;
-
-fn model(body: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(builder.preemption_bound.unwrap_or(2));
-    builder.check(body);
-}
 
 /// Sends messages of four bytes from a thread of its own; how many were taken.
 fn produce(sink: &Callers, count: usize) -> thread::JoinHandle<u64> {
@@ -36,7 +33,7 @@ fn assert_even(delivery: Delivery) {
 
 #[test]
 fn a_sleeping_actor_is_woken() {
-    model(|| {
+    model("sink_a_sleeping_actor_is_woken", || {
         let (sink, actor) = open(100);
         let producer = produce(&sink, 2);
         let actor = thread::spawn(move || carry(actor));
@@ -52,7 +49,7 @@ fn a_sleeping_actor_is_woken() {
 
 #[test]
 fn senders_that_wait_get_the_room_that_is_written() {
-    model(|| {
+    model("sink_senders_that_wait_get_the_room_that_is_written", || {
         let (sink, actor) = open(4);
         let producer = produce(&sink, 3);
         let actor = thread::spawn(move || carry(actor));
@@ -65,7 +62,7 @@ fn senders_that_wait_get_the_room_that_is_written() {
 
 #[test]
 fn two_senders_wait_in_turn() {
-    model(|| {
+    model("sink_two_senders_wait_in_turn", || {
         let (sink, actor) = open(4);
         let producers = [produce(&sink, 1), produce(&sink, 1)];
         let actor = thread::spawn(move || carry(actor));
@@ -78,7 +75,7 @@ fn two_senders_wait_in_turn() {
 
 #[test]
 fn a_close_beside_sends_loses_none_that_was_taken() {
-    model(|| {
+    model("sink_a_close_beside_sends_loses_none_that_was_taken", || {
         let (sink, actor) = open(4);
         let producer = produce(&sink, 2);
         let actor = thread::spawn(move || carry(actor));
@@ -91,7 +88,7 @@ fn a_close_beside_sends_loses_none_that_was_taken() {
 
 #[test]
 fn a_close_wakes_who_waits_though_the_actor_stalls() {
-    model(|| {
+    model("sink_a_close_wakes_who_waits_though_the_actor_stalls", || {
         let (sink, mut actor) = open(4);
         sink.try_send(b"abcd").unwrap();
         assert!(block_on(actor.lend()));
@@ -106,7 +103,7 @@ fn a_close_wakes_who_waits_though_the_actor_stalls() {
 
 #[test]
 fn an_actor_that_dies_in_its_write_leaves_nobody_waiting() {
-    model(|| {
+    model("sink_an_actor_that_dies_in_its_write_leaves_nobody_waiting", || {
         let (sink, mut actor) = open(4);
         sink.try_send(b"abcd").unwrap();
         let flush = sink.flush();
@@ -124,7 +121,7 @@ fn an_actor_that_dies_in_its_write_leaves_nobody_waiting() {
 
 #[test]
 fn a_flush_ends_when_all_before_it_is_written() {
-    model(|| {
+    model("sink_a_flush_ends_when_all_before_it_is_written", || {
         let (sink, actor) = open(100);
         sink.try_send(b"abcd").unwrap();
         let other = sink.clone();
@@ -138,7 +135,7 @@ fn a_flush_ends_when_all_before_it_is_written() {
 
 #[test]
 fn a_sender_that_gives_up_hands_its_turn_on() {
-    model(|| {
+    model("sink_a_sender_that_gives_up_hands_its_turn_on", || {
         let (sink, actor) = open(4);
         sink.try_send(b"abcd").unwrap();
         let other = sink.clone();

@@ -39,7 +39,10 @@ def peer(sock: socket.socket) -> str:
     name = sock.getpeername()
     if sock.family == UNIX:
         text = name if isinstance(name, str) else "@" + os.fsdecode(name[1:])
-        return f"unix://{text or '@unnamed'}"
+        if not text.startswith(("@", "/")):
+            # The name that it was bound to in that process's folder, which mostly is this one's.
+            text = os.path.abspath(text) if text else "@unnamed"
+        return f"unix://{text}"
     host, port = name[:2]
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
 

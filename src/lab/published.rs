@@ -66,6 +66,7 @@ impl std::str::FromStr for Design {
 
 /// What a replay showed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Replay {
     /// What its clock says: the published number.
     pub clock: Duration,

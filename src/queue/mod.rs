@@ -207,6 +207,7 @@ impl Family {
 
 /// What an algorithm says of itself.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Facts {
     /// Its name in strategies.
     pub name: &'static str,

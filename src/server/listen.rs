@@ -113,7 +113,9 @@ impl Bound {
         SockRef::from(&listener).listen(BACKLOG).map_err(Error::io("listen on a path"))?;
         listener.set_nonblocking(true).map_err(Error::io("listen on a path"))?;
         let receive_buffer = receive_buffer(&SockRef::from(&listener), size)?;
-        Ok(Self { endpoint: Endpoint::Unix(path.to_owned()), receive_buffer, socket: Socket::Unix(listener, file) })
+        // As a URL it has to mean the same file in every folder.
+        let path = std::path::absolute(path).map_err(Error::io("find the current folder"))?;
+        Ok(Self { endpoint: Endpoint::Unix(path), receive_buffer, socket: Socket::Unix(listener, file) })
     }
 
     #[cfg(not(unix))]

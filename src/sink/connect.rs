@@ -178,10 +178,14 @@ impl Dial {
     }
 
     async fn tls(&self, secure: &Secure, host: &str, port: u16) -> Result<Line> {
+        let began = Instant::now();
         let stream = self.tcp(host, port).await?;
-        let source =
-            |source| Error::Address { doing: "speak TLS with", address: self.config.target.to_string(), source };
-        let stream = secure.connect(Quiet(stream)).await.map_err(source)?;
+        let limit = self.config.connect_timeout;
+        let fail = |source| Error::Address { doing: "speak TLS with", address: self.config.target.to_string(), source };
+        let silent =
+            |_| io::Error::new(io::ErrorKind::TimedOut, format!("no TLS handshake within {limit:?} (connect_timeout)"));
+        let handshake = timeout(limit.saturating_sub(began.elapsed()), secure.connect(Quiet(stream)));
+        let stream = handshake.await.map_err(silent).flatten().map_err(fail)?;
         Ok(Line::Tls(Box::new(Stream::new(stream))))
     }
 

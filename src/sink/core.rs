@@ -273,7 +273,7 @@ impl Core {
         let mut wakes = Wakes::default();
         let mut state = self.lock();
         state.stats.failed_attempts += 1;
-        state.tell(Event::Error { cause: Arc::clone(cause), fatal }, &mut wakes);
+        state.tell_error(cause, fatal, &mut wakes);
         drop(state);
         wakes.wake();
     }
@@ -295,7 +295,7 @@ impl Core {
         state.settle(moves, 0, &mut wakes);
         state.account.lose(cut);
         state.lent = front;
-        state.tell(Event::Error { cause: Arc::clone(cause), fatal: ending.is_some() }, &mut wakes);
+        state.tell_error(cause, ending.is_some(), &mut wakes);
         let rest = ending.map(|ending| state.end(ending, &mut wakes));
         state.wake_flushed(&mut wakes);
         drop(state);

@@ -5,6 +5,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 /// Messages, and their bytes as they were sent: without framing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Tally {
     /// How many messages.
     pub messages: u64,
@@ -51,6 +52,7 @@ impl SubAssign for Tally {
 /// What has become of all messages. At every moment `accepted = acked + written + in_doubt + unsent + dropped`, in
 /// messages and in bytes: each message is in exactly one of the five.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Delivery {
     /// The sends that were taken; those that failed are not among them.
     pub accepted: Tally,

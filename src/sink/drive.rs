@@ -1,6 +1,7 @@
 //! The actor's life: connects, serves the connection until it ends, and connects again as far as it is told to.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::backoff::Waits;
 use super::choices::Reconnect;
+use super::config::Config;
 use super::core::{Core, Turn};
 use super::failure::FailureKind;
 use super::session::{End, Life, Session};
@@ -19,6 +21,10 @@ use crate::error::{Error, Result};
 
 /// A connection that lasted this long was good for something: the waits between attempts begin anew.
 const GOOD: Duration = Duration::from_secs(1);
+
+/// How much longer than `connect_timeout` an attempt is waited for: who connects keeps to that by itself, and says what it
+/// waited for in vain.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Where connections come from: the target, or a simulator.
 pub trait Connect: Send + 'static {
@@ -109,9 +115,9 @@ impl<C: Connect> Actor<'_, C> {
                 unless_closed(self.core, &mut self.life, sleep(wait)).await?;
             }
             attempts += 1;
-            let attempt = timeout(self.core.config.connect_timeout, self.connect.connect());
+            let attempt = timeout(self.core.config.connect_timeout + GRACE, self.connect.connect());
             let outcome = unless_closed(self.core, &mut self.life, attempt).await?;
-            match outcome.unwrap_or(Err(Error::TimedOut { doing: "connect" })) {
+            match outcome.unwrap_or_else(|_| Err(not_in_time(&self.core.config))) {
                 Ok(wire) => {
                     self.core.connected(attempts);
                     return Ok(wire);
@@ -128,6 +134,12 @@ impl<C: Connect> Actor<'_, C> {
         self.core.not_connected(&cause, is_final);
         if is_final { Err(Ending::Failed(FailureKind::Disconnected, Some(cause))) } else { Ok(()) }
     }
+}
+
+fn not_in_time(config: &Config) -> Error {
+    let waited = format!("no connection within {:?} (connect_timeout)", config.connect_timeout);
+    let source = io::Error::new(io::ErrorKind::TimedOut, waited);
+    Error::Address { doing: "connect to", address: config.target.to_string(), source }
 }
 
 /// Awaits `what`, unless the sink is to close and either nothing is left to be written or the time for it is over.

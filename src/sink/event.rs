@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::delivery::Tally;
+use super::delivery::{Delivery, Tally};
 use crate::error::Error;
 
 /// Something that happened.
@@ -18,6 +18,8 @@ pub enum Event {
         cause: Arc<Error>,
         /// Whether the sink has failed with it.
         fatal: bool,
+        /// What had become of every message at that moment, whenever it is told.
+        delivery: Delivery,
     },
     /// There is a connection again.
     Reconnected {

@@ -429,6 +429,12 @@ impl State {
         wakes.0.extend(self.listener.take());
     }
 
+    /// Keeps what went wrong, with the account as it is now.
+    pub(super) fn tell_error(&mut self, cause: &Arc<Error>, fatal: bool, wakes: &mut Wakes) {
+        let delivery = self.account.delivery();
+        self.tell(Event::Error { cause: Arc::clone(cause), fatal, delivery }, wakes);
+    }
+
     /// What there is to tell; when that is nothing, `waker` is left.
     pub(super) fn told(&mut self, waker: &Waker) -> Vec<Event> {
         let dropped = std::mem::take(&mut self.untold);

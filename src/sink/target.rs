@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 /// The longest path of a Unix socket, in bytes: what the system's address holds beside its closing zero.
 pub const LONGEST_PATH: usize = 107;
 
-const ALLOWED: &str = "allowed are tcp://HOST:PORT, tls://HOST:PORT and unix:///PATH (unix://@NAME for an abstract name); \
-                       an IPv6 address stands in brackets";
+const ALLOWED: &str = "allowed are tcp://HOST:PORT, tls://HOST:PORT and unix:///PATH, which is absolute (unix://@NAME for an \
+                       abstract name); an IPv6 address stands in brackets";
 
 /// The other end: `tcp://127.0.0.1:9000`, `tcp://[::1]:9000`, `tls://logs.example:6514`, `unix:///run/app.sock`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +97,8 @@ impl FromStr for Target {
 fn parse(text: &str) -> Option<Target> {
     let (scheme, rest) = text.split_once("://")?;
     match scheme {
+        // What stands before the first slash of a URL is a host; a relative path would mean another file in another folder.
+        "unix" if !rest.starts_with(['/', '@']) => None,
         "unix" => Some(Target::Unix(PathBuf::from(rest))),
         "tcp" => host_and_port(rest).map(|(host, port)| Target::Tcp { host, port }),
         "tls" => host_and_port(rest).map(|(host, port)| Target::Tls { host, port }),
@@ -144,6 +146,8 @@ mod tests {
                 "udp://host:1",
                 "unix://",
                 "unix://@",
+                "unix://relative.sock",
+                "unix://./relative.sock",
                 "tcp://a b:1",
             ])
         {

@@ -149,6 +149,7 @@ fn a_reader_that_stalls_is_not_waited_for_without_end() {
 fn unix_echo(listener: UnixListener) -> thread::JoinHandle<usize> {
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
+        socket2::SockRef::from(&stream).set_send_buffer_size(4_096).unwrap();
         let (mut buffer, mut total) = ([0; 4_096], 0);
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
             stream.write_all(&buffer[..count]).unwrap();
@@ -159,7 +160,7 @@ fn unix_echo(listener: UnixListener) -> thread::JoinHandle<usize> {
 }
 
 #[test]
-fn unix_sockets_by_path_and_by_abstract_name() {
+fn sixty_four_mebibytes_come_back_through_unix_sockets() {
     use std::os::linux::net::SocketAddrExt;
     let path = std::env::temp_dir().join(format!("fanin-sink-{}", std::process::id()));
     let name = format!("fanin-sink-{}", std::process::id());
@@ -177,7 +178,7 @@ fn unix_sockets_by_path_and_by_abstract_name() {
             config.framing = Framing::Length;
             config.send_buffer = Some(4_096);
         }));
-        send_mib(&sink, 16);
+        send_mib(&sink, 64);
         let delivery = within(sink.close(LONG)).unwrap();
         assert_eq!(delivery.acked, delivery.accepted);
         assert_eq!(server.join().unwrap() as u64, delivery.acked.bytes + delivery.acked.messages * 4);

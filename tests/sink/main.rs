@@ -6,8 +6,10 @@ mod tools;
 
 mod basics;
 mod connecting;
+mod cuts;
 mod echoes;
 mod losses;
+mod peers;
 mod policies;
 mod tls;
 mod wires;

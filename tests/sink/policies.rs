@@ -12,8 +12,7 @@ use std::time::Duration;
 use fanin::SendError;
 use fanin::sink::{Confirm, Event, Framing, Full, Sink, Tally};
 
-use super::tools::{LONG, Peer, assert_even, echo, messages, opened, read_one, soon, with, within};
-use fanin::sink::Wait;
+use super::tools::{LONG, Peer, assert_even, echo, listen, messages, opened, read_one, soon, with, within};
 
 /// A peer that begins to read when it is told to.
 fn late_reader() -> (Peer<Vec<u8>>, Sender<()>) {
@@ -58,14 +57,7 @@ fn drops_are_counted_and_told_and_never_cut_a_frame() {
     for policy in [Full::DropNewest, Full::DropOldest] {
         let (peer, tell) = late_reader();
         let sink = sink_when_full(&peer, policy);
-        let mut events = sink.events();
-        let listener = thread::spawn(move || {
-            let mut all = Vec::new();
-            while !matches!(all.last(), Some(Event::Ended)) {
-                all.extend(events.wait_until(soon()).expect("events"));
-            }
-            all
-        });
+        let listener = listen(&sink);
         let count = overfill(&sink);
         tell.send(()).unwrap();
         let delivery = within(sink.close(LONG)).unwrap();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use fanin::Error;
 use fanin::sink::{Config, Confirm, FailureKind, Sink};
@@ -133,6 +134,19 @@ fn whom_nobody_vouches_for_is_not_spoken_to() {
     let (port, _) = known.serve("elsewhere.example", false);
     let message = refusal(config("localhost", port, &known.ca()));
     assert!(message.contains("not valid for name"), "{message}");
+}
+
+#[test]
+fn a_peer_that_never_shakes_hands_is_named_with_the_time_that_it_had() {
+    let authority = Authority::new("mute");
+    // The system connects; nobody speaks.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let message = refusal(with(config("localhost", port, &authority.ca()), |config| {
+        config.connect_timeout = Duration::from_millis(500);
+    }));
+    let said = format!("cannot speak TLS with tls://localhost:{port}: no TLS handshake within 500ms (connect_timeout)");
+    assert!(message.starts_with(&said), "{message}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fanin::message::framing::{Decoder, Framing};
-use fanin::sink::{Config, Delivery, Sink, Wait};
+use fanin::sink::{Backoff, Config, Confirm, Delivery, Event, Reconnect, Sink, Target, Wait};
 
 /// Longer than anything takes on a machine that is busy with other tests.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -40,6 +40,10 @@ impl<T: Send + 'static> Peer<T> {
     pub(crate) fn config(&self) -> Config {
         config(self.address)
     }
+
+    pub(crate) fn target(&self) -> Target {
+        self.config().target
+    }
 }
 
 pub(crate) fn config(address: SocketAddr) -> Config {
@@ -49,6 +53,27 @@ pub(crate) fn config(address: SocketAddr) -> Config {
 pub(crate) fn with(mut config: Config, change: impl FnOnce(&mut Config)) -> Config {
     change(&mut config);
     config
+}
+
+/// Connects again within milliseconds.
+pub(crate) fn quick(target: Target, framing: Framing, reconnect: Reconnect, confirm: Confirm) -> Config {
+    with(Config::new(target), |config| {
+        config.framing = framing;
+        config.reconnect = reconnect;
+        config.confirm = confirm;
+        config.backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(5), seed: Some(1) };
+    })
+}
+
+/// Numbered messages of different lengths.
+pub(crate) fn message(turn: usize) -> Vec<u8> {
+    let filler = "x".repeat(turn * 7 % 23);
+    format!("{turn}{filler}").into_bytes()
+}
+
+pub(crate) fn number(message: &[u8]) -> usize {
+    let digits: Vec<u8> = message.iter().copied().take_while(u8::is_ascii_digit).collect();
+    String::from_utf8(digits).unwrap().parse().unwrap()
 }
 
 /// A sink that is connected.
@@ -63,6 +88,24 @@ pub(crate) fn opened_or_lost(config: Config) -> Sink {
     let sink = Sink::new(config).unwrap();
     let _ = within(sink.open());
     sink
+}
+
+/// All events from now to the end, taken as they come.
+pub(crate) fn listen(sink: &Sink) -> JoinHandle<Vec<Event>> {
+    let mut events = sink.events();
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        while !matches!(all.last(), Some(Event::Ended)) {
+            all.extend(events.wait_until(soon()).expect("events"));
+        }
+        all
+    })
+}
+
+/// The accounts that were told with the losses among events.
+pub(crate) fn accounts(events: &[Event]) -> Vec<Delivery> {
+    let account = |event: &Event| if let Event::Error { delivery, .. } = event { Some(*delivery) } else { None };
+    events.iter().filter_map(account).collect()
 }
 
 /// Reads one connection to its end.

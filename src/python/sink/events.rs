@@ -9,7 +9,7 @@ use super::outcome;
 use crate::error::Error;
 use crate::python::fork::Owned;
 use crate::python::life::block_on;
-use crate::sink::{Event, Events, Failure, FailureKind, Sink};
+use crate::sink::{Delivery, Event, Events, Failure, FailureKind, Sink};
 
 /// The events of one sink, for one thread.
 #[pyclass(frozen, name = "Events", module = "fanin._native")]
@@ -42,7 +42,9 @@ impl PyEvents {
 fn tell<'py>(py: Python<'py>, sink: &Sink, event: &Event) -> PyResult<Bound<'py, PyAny>> {
     let event = match event {
         Event::Dropped(tally) => ("dropped", tally.messages, tally.bytes).into_pyobject(py)?.into_any(),
-        Event::Error { cause, fatal } => ("error", error(py, sink, cause), *fatal).into_pyobject(py)?.into_any(),
+        Event::Error { cause, fatal, delivery } => {
+            ("error", error(py, sink, cause, *delivery), *fatal).into_pyobject(py)?.into_any()
+        }
         Event::Reconnected { attempts, in_doubt } => {
             ("reconnected", *attempts, in_doubt.messages, in_doubt.bytes).into_pyobject(py)?.into_any()
         }
@@ -52,9 +54,8 @@ fn tell<'py>(py: Python<'py>, sink: &Sink, event: &Event) -> PyResult<Bound<'py,
 }
 
 /// As the exception that a call would raise for it.
-fn error(py: Python<'_>, sink: &Sink, cause: &Arc<Error>) -> PyErr {
-    let failure =
-        Failure { kind: FailureKind::Disconnected, cause: Some(Arc::clone(cause)), delivery: sink.delivery() };
+fn error(py: Python<'_>, sink: &Sink, cause: &Arc<Error>, delivery: Delivery) -> PyErr {
+    let failure = Failure { kind: FailureKind::Disconnected, cause: Some(Arc::clone(cause)), delivery };
     match **cause {
         Error::Address { .. } => outcome::unopened(py, sink, &failure),
         _ => outcome::failed(py, sink, &failure),

@@ -27,7 +27,7 @@ impl Dial {
         let unknown = || Error::argument("target", target, "allowed are tcp://host:port and unix:///path");
         #[cfg(unix)]
         if let Some(path) = target.strip_prefix("unix://") {
-            return if path.is_empty() { Err(unknown()) } else { Ok(Self::Unix(path.into())) };
+            return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(unknown()) };
         }
         let place = target.strip_prefix("tcp://").ok_or_else(unknown)?;
         let (host, port) = place.rsplit_once(':').ok_or_else(unknown)?;
@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn what_is_no_target_is_told_what_is() {
-        for wrong in ["", "127.0.0.1:9", "tcp://host", "tcp://host:port", "tls://host:1", "unix://"] {
+        for wrong in ["", "127.0.0.1:9", "tcp://host", "tcp://host:port", "tls://host:1", "unix://", "unix://relative"]
+        {
             let told = Dial::new(wrong).unwrap_err().to_string();
             assert_eq!(told, format!("target={wrong}: allowed are tcp://host:port and unix:///path"));
         }

@@ -44,6 +44,7 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Way {
     /// From the client to the target.
     Up,
