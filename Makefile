@@ -57,7 +57,7 @@ $(VENV)/.%: requirements-%.txt $(READY)
 	@touch $@
 
 .PHONY: lock
-lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv and a network)
+lock: ## pin requirements-*.in anew, for Python 3.11 and later (needs uv, as of `pip install uv`, and a network)
 	$(call say,lock: requirements-*.txt)
 	@compile() { uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links "$$@"; }; \
@@ -111,6 +111,11 @@ demo: $(if $(wildcard $(BUILT)),$(BUILT),.venv-demo/.built) ## answer the articl
 	@.venv-demo/bin/python -m pip --quiet install --no-index --no-deps --force-reinstall .venv-demo/dist/fanin-*.whl
 	@touch $@
 
+.PHONY: newcomer
+newcomer: ## a fresh clone of what is committed, and `make demo` in it: as the README shows, in under five minutes?
+	$(call say,newcomer: scripts/newcomer.py $(ARGS))
+	@python3 scripts/newcomer.py $(ARGS)
+
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
@@ -158,11 +163,12 @@ pythons: $(BUILT) ## the one wheel on every Python from 3.11 on that is found
 
 .PHONY: check-targets
 check-targets: $(VENV)/.release ## does the crate compile for arm64, macOS, Windows; are the workflows in order
-	$(call say,check-targets: cargo check elsewhere; the schemas of .github/)
+	$(call say,check-targets: cargo check elsewhere; the schemas of .github/ and CITATION.cff)
 	@scripts/targets.sh $(VENV)
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 
 .PHONY: loom
 loom: $(READY) ## every interleaving of the queues' models, at preemption bound 2
@@ -203,8 +209,14 @@ prove: $(BUILT) ## the long proofs (hours), and a page at their end: out/prove.m
 
 # --- the documentation -----------------------------------------------------------------------------------------------
 
+# What is published of a notebook is its full execution, as committed; that each still runs is seen before.
+$(VENV)/.executed: $(BUILT) $(wildcard notebooks/*) scripts/execute_notebooks.py
+	$(call say,docs: executing the notebooks in their quick mode; this takes a minute or two)
+	@$(PYTHON) scripts/execute_notebooks.py --check
+	@touch $@
+
 .PHONY: docs
-docs: $(BUILT) $(VENV)/.docs ## the documentation, in docs/_build/html; a warning or a dead link is an error
+docs: $(BUILT) $(VENV)/.docs $(VENV)/.executed ## the documentation, in docs/_build/html; a warning or a dead link is an error
 	$(call say,docs: docs/_build/html)
 	@$(PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@$(PYTHON) scripts/check_docs.py docs/_build/html

@@ -31,12 +31,12 @@ nitpicky = True
 # What stands in quotes or behind two dashes is often to be typed.
 smartquotes = False
 # What is not fanin's own is documented elsewhere, and there is no network to look it up; nor has a page what only its
-# inner modules name.
-nitpick_ignore_regex = [("py:.*", r"(?!fanin\b).*"), ("py:.*", r"fanin\.\w+\..*")]
+# inner modules name, whose names have no capital: a method of a class has to be there.
+nitpick_ignore_regex = [("py:.*", r"(?!(pytest_)?fanin\b).*"), ("py:.*", r"(pytest_)?fanin\.[a-z_]\w*\..*")]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_class_signature = "separated"
+autodoc_class_signature = "mixed"
 autodoc_default_options = {"exclude-members": "__new__, __init__"}
 python_maximum_signature_line_length = 88
 napoleon_google_docstring = True
@@ -47,7 +47,8 @@ toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
-# The pages' own cells are run when the pages are built; notebooks come executed in full, as they are committed.
+# The pages' own cells are run when the pages are built. Notebooks come executed in full, as they are committed, with
+# the figures that the pages quote; `make docs` executes them anew before, in their quick mode.
 nb_execution_mode = "force"
 nb_execution_excludepatterns = ["notebooks/*"]
 nb_execution_raise_on_error = True
@@ -75,6 +76,12 @@ def literal(app: object, what: str, name: str, item: object, options: object, li
         lines.insert(0, "")  # or napoleon takes what stands before a colon for a type
 
 
+def takes(app: object, what: str, name: str, item: object, options: object, *signature: str) -> tuple[str, None] | None:
+    """No list of arguments for a class that nobody makes by hand: its fields are in its docstring."""
+    return ("", None) if what == "class" and name.removeprefix("fanin.") not in generate.MADE else None
+
+
 def setup(app: Sphinx) -> None:
-    """Before napoleon looks at them."""
+    """The docstrings before napoleon looks at them."""
     app.connect("autodoc-process-docstring", literal, priority=100)
+    app.connect("autodoc-process-signature", takes)

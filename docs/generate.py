@@ -41,6 +41,8 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
                 "ArrivalTimeout", "Forked", "MissingExtra")),
 }  # fmt: skip
 NO_PAGE = {"__version__"}
+# Classes that a program makes itself: their pages begin with what they take. The others come of a call.
+MADE = {"Plan", "Sink", "SinkHandler", "SyslogFormatter", "Server", "Proxy"}
 
 PLACES = {
     "round": "The round that the run was made in; what is compared is compared within a round.",
@@ -74,13 +76,11 @@ def write(docs: Path) -> None:
 
 
 def notebook(source: Path, target: Path) -> None:
-    """The executed notebook beside its text; where there is none yet, the text without outputs."""
-    if source.with_suffix(".ipynb").exists():
-        shutil.copy(source.with_suffix(".ipynb"), target)
-        return
-    import jupytext
-
-    jupytext.write(jupytext.read(source), target)
+    """The notebook as it was executed in full, with the figures that the pages quote; without one there is no page."""
+    executed = source.with_suffix(".ipynb")
+    if not executed.exists():
+        raise SystemExit(f"docs/generate.py: {executed.name} is missing: run `make notebooks`")
+    shutil.copy(executed, target)
 
 
 def check_names() -> None:
@@ -119,7 +119,7 @@ def directive(name: str) -> str:
         return f".. autofunction:: fanin.{name}"
     if issubclass(item, BaseException):
         return f".. autoexception:: fanin.{name}\n   :show-inheritance:"
-    inherited = "\n   :inherited-members: tuple, object" if name in ("Sweep", "Strategies") else ""
+    inherited = "\n   :inherited-members: tuple, object" if name in ("Sweep", "Strategies", "Sink") else ""
     return f".. autoclass:: fanin.{name}\n   :members:{inherited}"
 
 

@@ -15,7 +15,7 @@
 #
 # *How to avoid over reliance on `mpsc` channels in Rust* (JuxhinDB, 2024) describes a *fan-in*: many workers each
 # enrich items, and one actor, which owns a socket, must pass everything on. The article measures two ways to bring
-# the bytes from the workers to the actor:
+# the bytes from the workers, which are *producers* everywhere else here, to the actor:
 #
 # * **mpsc**: every worker sends into a tokio channel; the actor receives one message and writes it, then the next;
 # * **mutex**: every worker pushes into a `Vec` behind a `std::sync::Mutex`; the actor swaps that `Vec` for an empty one
@@ -198,4 +198,4 @@ for run in sorted(delay.filter(round=0), key=lambda run: (run.delay_ns, run.stra
 # * Change one thing at a time. The square above tells the write policy from the queue; the published table cannot.
 # * Put your own work in. The tables of the last section say whether the choice is yours to make at all.
 #
-# The same with all 14 counts of workers: `fanin article`, or `fanin.article()`.
+# The same with all 14 counts of producers: `fanin article`, or `fanin.article()`.

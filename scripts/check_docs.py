@@ -2,17 +2,19 @@
 
 python scripts/check_docs.py docs/_build/html
 
-Every link within it leads to a page and a place that are there; nothing is loaded from elsewhere; every public name has
-a place of its own.
+Every link within it leads to a page and a place that are there, and every reference to a name of fanin is a link;
+nothing is loaded from elsewhere; every public name, and what its class can do, has a place of its own.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from types import GetSetDescriptorType
 from urllib.parse import unquote, urlsplit
 
 STYLE_LOADS = re.compile(r"""(?:url\(|@import\s)\s*["']?([^"')\s;]+)""")
@@ -26,19 +28,35 @@ class Page(HTMLParser):
     ids: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
+    # References that Sphinx found no place for: it leaves their text, marked as one, without a link around it.
+    unresolved: list[str] = field(default_factory=list)
+    in_link: bool = False
+    in_reference: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Notes it."""
-        found = {name: value for name, value in attrs if value}
+        found = {name: str(value) for name, value in attrs if value}
         if "id" in found:
-            self.ids.add(str(found["id"]))
+            self.ids.add(found["id"])
         if tag == "a" and "href" in found:
-            self.links.append(str(found["href"]))
+            self.links.append(found["href"])
         if tag in LOADS and LOADS[tag] in found and found.get("rel") not in ("canonical", "next", "prev"):
-            self.loads.append(str(found[LOADS[tag]]))
+            self.loads.append(found[LOADS[tag]])
+        self.in_link |= tag == "a"
+        self.in_reference |= tag == "code" and "xref" in found.get("class", "").split()
+
+    def handle_endtag(self, tag: str) -> None:
+        """Notes where a link and a reference end."""
+        self.in_link &= tag != "a"
+        self.in_reference &= tag != "code"
+
+    def handle_data(self, data: str) -> None:
+        """Notes a reference that leads nowhere."""
+        if self.in_reference and not self.in_link and data.startswith(("fanin.", "pytest_fanin.")):
+            self.unresolved.append(data)
 
 
 def read(path: Path) -> Page:
@@ -57,6 +75,7 @@ def problems(folder: Path, names: list[str]) -> list[str]:
         found += [f"{where}: loads {load}" for load in page.loads if is_elsewhere(load)]
         dead = [link for link in (*page.links, *page.loads) if not leads_somewhere(link, path, pages)]
         found += [f"{where}: nothing at {link}" for link in dict.fromkeys(dead)]
+        found += [f"{where}: no such name as {name}" for name in page.unresolved]
     for path in sorted(folder.rglob("*.css")):
         loads = STYLE_LOADS.findall(path.read_text(encoding="utf-8"))
         found += [f"{path.relative_to(folder)}: loads {load}" for load in loads if is_elsewhere(load)]
@@ -80,11 +99,29 @@ def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
     return not parts.fragment or unquote(parts.fragment) in pages[target].ids
 
 
-def main(folder: str) -> int:
-    """Prints what is wrong; 1 if anything is."""
+def public() -> list[str]:
+    """The names of the package, and what its classes can do; what another public class lends has its place there."""
     import fanin
 
-    found = problems(Path(folder), [name for name in fanin.__all__ if not name.startswith("__")])
+    found = [name for name in fanin.__all__ if not name.startswith("__")]
+    classes = {name: item for name in found if isinstance(item := getattr(fanin, name), type)}
+    for name, item in classes.items():
+        lenders = [base for base in item.__mro__ if base is item or base not in classes.values()]
+        members = {member for base in lenders if base.__module__.startswith("fanin") for member in vars(base)}
+        found += [f"{name}.{member}" for member in sorted(members) if is_ability(item, member)]
+    return found
+
+
+def is_ability(item: type, member: str) -> bool:
+    """Whether a member is a method or a property; fields have their words in the docstring of the class."""
+    value = inspect.getattr_static(item, member)
+    kinds = (classmethod, staticmethod, property, GetSetDescriptorType)
+    return not member.startswith("_") and (callable(value) or isinstance(value, kinds))
+
+
+def main(folder: str) -> int:
+    """Prints what is wrong; 1 if anything is."""
+    found = problems(Path(folder), public())
     print(*found, sep="\n" if found else "", end="\n" if found else "", file=sys.stderr)
     return bool(found)
 

@@ -1,13 +1,17 @@
 """Execute the notebooks: each `notebooks/NN-name.py` (jupytext's percent format) in a real kernel.
 
-python scripts/execute_notebooks.py [name …]
-
-writes the executed `.ipynb` beside each, free of what changes from machine to machine and says nothing.
+python scripts/execute_notebooks.py [name …]            in full: writes the executed `.ipynb` beside each,
+                                                        free of what changes from machine to machine and says nothing
+python scripts/execute_notebooks.py --check [name …]    in their quick mode: writes nothing, and ends with 1 if a cell
+                                                        fails or an `.ipynb` is not what its text says
 """
 
+import argparse
 import os
 import re
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +53,52 @@ def execute(source: Path) -> Any:
     return notebook
 
 
+@dataclass
+class Taken:
+    """What an execution came to."""
+
+    notebook: Any
+    seconds: float
+    # Of the processor, by the kernel and what it started: next to nothing else can make it more.
+    processor_seconds: float
+
+
+def execute_quickly(source: Path) -> Taken:
+    """The same in the quick mode, and what it took; other executions of this process have to be over."""
+    os.environ["FANIN_QUICK"] = "1"
+    start, before = time.monotonic(), children()
+    try:
+        notebook = execute(source)
+    finally:
+        del os.environ["FANIN_QUICK"]
+    return Taken(notebook, time.monotonic() - start, children() - before)
+
+
+def children() -> float:
+    """Processor seconds of the children that have ended; 0 where the system does not count them."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
+def cells(notebook: Any) -> list[tuple[str, str]]:
+    """What a notebook says, without its outputs."""
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def differs(source: Path) -> str:
+    """In what the `.ipynb` beside a source is not what the source says; nothing, if it is."""
+    written = source.with_suffix(".ipynb")
+    if not written.exists():
+        return f"{written.name} is missing"
+    notebook = nbformat.read(written, as_version=4)
+    if cells(notebook) != cells(jupytext.read(source)):
+        return f"{written.name} has other cells than {source.name}"
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    if any(output.output_type == "error" for output in outputs):
+        return f"{written.name} holds an error"
+    return "" if outputs else f"{written.name} has not been executed"
+
+
 def settle(notebook: Any) -> Any:
     """Keep of a notebook what it says: no random cell ids, no versions, no folders and addresses of this machine."""
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
@@ -75,13 +125,29 @@ def settle_text(text: str) -> str:
     return text.replace(home, "~") if len(home) > 1 else text
 
 
-def main(names: list[str]) -> None:
-    """Execute the notebooks named, or all, and write them."""
-    for source in sources():
-        if not names or source.stem in names:
-            print(f"  {source.name}", flush=True)
-            nbformat.write(settle(execute(source)), source.with_suffix(".ipynb"))
+def check(chosen: list[Path]) -> int:
+    """Execute them quickly; 1 if what is committed beside one is not its text. A cell that fails raises."""
+    found = [said for source in chosen if (said := differs(source))]
+    print(*(f"{said}: run `make notebooks`" for said in found), sep="\n", file=sys.stderr, end="\n" if found else "")
+    for source in chosen:
+        print(f"  {source.name}: {execute_quickly(source).seconds:.1f} s", flush=True)
+    return bool(found)
+
+
+def main() -> int:
+    """Execute the notebooks named, or all, and write them or check them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name")
+    parser.add_argument("--check", action="store_true")
+    asked = parser.parse_args()
+    chosen = [source for source in sources() if not asked.names or source.stem in asked.names]
+    if asked.check:
+        return check(chosen)
+    for source in chosen:
+        print(f"  {source.name}", flush=True)
+        nbformat.write(settle(execute(source)), source.with_suffix(".ipynb"))
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -189,10 +189,8 @@ def test_what_the_system_refuses_is_one_line_and_3(call: Call) -> None:
         assert str(server.port) in done.stderr
     done = call("serve", "--host", "no-such-host.invalid", code=3)
     assert "no-such-host.invalid" in done.stderr
-    done = call(
-        "sweep", "swap/batch", "--producers", "1", "--rounds", "1", "--out", "no/such/folder.json", *SMALL, code=3
-    )
-    assert "folder.json" in done.stderr
+    done = call("explain", "no-such-file.json", code=3)
+    assert "no-such-file.json" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

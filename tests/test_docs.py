@@ -1,5 +1,6 @@
 """What the docstrings show is so, and the documentation cannot be built with holes in it."""
 
+import ast
 import doctest
 import importlib
 import importlib.util
@@ -65,6 +66,19 @@ def test_what_users_call_has_an_example() -> None:
         assert ">>>" in (call.__doc__ or ""), call
 
 
+def test_only_names_of_inner_modules_need_no_place() -> None:
+    """What the build lets pass: a method that is misspelt is none of it."""
+    (ignored,) = re.findall(r"^nitpick_ignore_regex = (.*)$", (ROOT / "docs/conf.py").read_text(), re.MULTILINE)
+    patterns = [pattern for _, pattern in ast.literal_eval(ignored)]
+
+    def passes(name: str) -> bool:
+        return any(re.fullmatch(pattern, name) for pattern in patterns)
+
+    assert passes("asyncio.Task")
+    assert passes("fanin.stats.compare.Pairs")
+    assert not any(map(passes, ("fanin.Live.lissten", "fanin.Live", "fanin.sweeep", "pytest_fanin.Warming")))
+
+
 # --- the pages --------------------------------------------------------------------------------------------------------
 
 
@@ -77,6 +91,15 @@ def generate() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_what_classes_can_do_needs_a_place_too() -> None:
+    names = check_docs.public()
+    for name in ("Sink", "Sink.send", "Sink.delivery", "Sink.from_socket", "Sweep.compare", "Table.to_pandas"):
+        assert name in names
+    # A field has its word in the docstring; what a public class lends, or a stranger, has its place elsewhere.
+    for name in ("Run.status", "Comparison.to_pandas", "SinkHandler.setLevel", "Sink._native"):
+        assert name not in names
 
 
 def test_every_public_name_has_a_page(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +126,16 @@ def test_columns_commands_and_fixtures_have_their_words(generate: ModuleType, mo
         generate.rows_table()
 
 
+def test_a_notebook_that_was_not_executed_has_no_page(generate: ModuleType, tmp_path: Path) -> None:
+    source, target = tmp_path / "00-planted.py", tmp_path / "page.ipynb"
+    source.write_text("# %%\n1 + 1\n")
+    with pytest.raises(SystemExit, match=r"00-planted\.ipynb is missing: run `make notebooks`"):
+        generate.notebook(source, target)
+    source.with_suffix(".ipynb").write_text("executed")
+    generate.notebook(source, target)
+    assert target.read_text() == "executed"
+
+
 FILE = re.compile(r"(?<![\w/.])(?:benches|docs|examples|models|notebooks|scripts|src|tests)/[\w./-]*\w\.\w+")
 TEXTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")]
 TEXTS += [path for path in (ROOT / "docs").glob("[!_n]*/**/*.md") if "generated" not in path.parts]
@@ -119,6 +152,9 @@ PLANTED = """<html><head>
 </head><body id="here">
 <a href="#here">good</a> <a href="two.html#fanin.run">good</a> <a href="https://elsewhere.invalid">not followed</a>
 <a href="three.html">dead</a> <a href="two.html#nowhere">dead</a> <img src="lost.png">
+<a href="two.html#fanin.run"><code class="xref py py-func"><span class="pre">fanin.run()</span></code></a>
+<code class="xref py py-meth"><span class="pre">fanin.Live.lissten()</span></code> <code>fanin.planted</code>
+<code class="xref py py-class"><span class="pre">ValueError</span></code>
 </body></html>"""
 
 
@@ -133,6 +169,7 @@ def test_dead_links_and_strangers_are_found(tmp_path: Path) -> None:
         "one.html: nothing at three.html",
         "one.html: nothing at two.html#nowhere",
         "one.html: nothing at lost.png",
+        "one.html: no such name as fanin.Live.lissten()",
         "style.css: loads https://cdn.invalid/a.css",
         "style.css: loads //cdn.invalid/b.png",
         "no place for fanin.sweep",

@@ -120,6 +120,39 @@ def test_numbers_of_other_kinds_are_welcome() -> None:
     assert type(run.producers) is int
 
 
+def test_an_array_is_no_number() -> None:
+    numpy = pytest.importorskip("numpy")
+    grid = numpy.array([[1, 2], [3, 4]])
+    for call in (lambda: fanin.Plan("swap/batch", grid), lambda: fanin.run("swap/batch", grid)):
+        with pytest.raises(fanin.PlanError) as caught:
+            call()
+        told(caught.value, "producers=array(", "1 to 65536")
+        assert "\n" not in str(caught.value)
+    assert len(fanin.Plan("swap/batch", grid[0]).cells) == 2
+
+
+def test_a_bar_is_drawn_or_not() -> None:
+    for call in (fanin.sweep, fanin.article):
+        with pytest.raises(fanin.PlanError, match="progress='x': allowed are True and False"):
+            call(**({} if call is fanin.article else {"strategies": "swap/batch"}), progress="x")  # type: ignore[operator]
+
+
+def test_sizes_have_one_dialect() -> None:
+    for words, size in {"64": 64, "64 B": 64, "1 byte": 1, "64 bytes": 64, "2KiB": 2048, " 1 MiB ": 1 << 20}.items():
+        assert fanin.Plan("swap/batch", capacity=words).capacity == (size,)
+        fanin.Sink("tcp://127.0.0.1:1", capacity=words)
+        fanin.Server(record=words).stop()
+    for wrong in ("64 KB", "64k", "٦٤", "6 4", "1e3", "-1", "64 kib"):
+        for call in (
+            lambda words: fanin.Plan("swap/batch", capacity=words),
+            lambda words: fanin.Sink("tcp://127.0.0.1:1", capacity=words),
+            lambda words: fanin.Server(record=words),
+        ):
+            with pytest.raises(fanin.PlanError) as caught:
+                call(wrong)
+            told(caught.value, f"={wrong!r}", "KiB", *(["did you mean '64 KiB'?"] if wrong.startswith("64") else []))
+
+
 def test_what_has_no_bound_takes_no_capacity() -> None:
     unbounded = next(s.name for s in fanin.strategies() if not s.bounded)
     with pytest.raises(fanin.PlanError) as caught:
@@ -265,9 +298,6 @@ SIZES = {
     "64": 64,
     "64 B": 64,
     "64 bytes": 64,
-    "2 kB": 2000,
-    "2 KB": 2000,
-    "1 MB": 10**6,
     "64 KiB": 65_536,
     "1MiB": 1 << 20,
 }
@@ -287,8 +317,8 @@ def test_sizes_and_rates_take_the_same_words_everywhere(words: str, size: int) -
 
 
 def test_a_size_in_words_is_no_mix_of_sizes() -> None:
-    run = fanin.run("swap/batch", 2, messages=10, payload="64", read_rate="20 MB/s", capacity="1 KiB")
-    assert (run.payload, run.contents, run.read_rate, run.capacity) == (64, None, 20_000_000, 1024)
+    run = fanin.run("swap/batch", 2, messages=10, payload="64", read_rate="20 MiB/s", capacity="1 KiB")
+    assert (run.payload, run.contents, run.read_rate, run.capacity) == (64, None, 20 << 20, 1024)
     assert fanin.run("swap/batch", 2, messages=10, payload="64*9+128*1").contents
     for wrong in ("64 apples", "-1", "1.5 MiB", ""):
         with pytest.raises(fanin.PlanError, match="payload="):

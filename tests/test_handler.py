@@ -1,5 +1,6 @@
 """`SinkHandler`: what is logged arrives, and what goes wrong is counted and raises nothing."""
 
+import copy
 import logging
 import logging.config
 import pickle
@@ -320,3 +321,47 @@ def test_the_header_holds_whatever_it_is_given() -> None:
 def test_an_unknown_facility_is_refused() -> None:
     with pytest.raises(fanin.PlanError, match=r"facility='lokal0'.*did you mean local0"):
         fanin.SyslogFormatter(facility="lokal0")
+
+
+# --- what is wrong with a handler itself ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"capacity": "much"}, "capacity='much'"),
+        ({"timeout": -1}, "timeout=-1"),
+        ({"framing": "xml"}, "framing='xml'"),
+        ({"on_full": "raise"}, "on_full='raise': allowed are drop_newest, drop_oldest, wait"),
+        ({"close_timeout": 5}, "close_timeout=5: a handler has timeout="),
+        ({"level": "LOUD"}, "LOUD"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_leaves_nothing_in_logging(wrong: dict[str, Any], said: str) -> None:
+    before = len(logging._handlerList)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        fanin.SinkHandler("tcp://127.0.0.1:1", **wrong)
+    # The traceback holds the frame, and so what would be half-made: `logging` closes whatever lives.
+    assert len(logging._handlerList) == before, caught  # type: ignore[attr-defined]
+
+
+def test_the_exit_after_a_wrong_argument_is_silent() -> None:
+    code = """
+import fanin, sys
+try:
+    fanin.SinkHandler("tcp://127.0.0.1:1", capacity="much")
+except fanin.PlanError as error:
+    kept = error
+    sys.exit(7)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (7, "")
+
+
+def test_a_handler_is_not_copied() -> None:
+    handler = fanin.SinkHandler("tcp://127.0.0.1:1")
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot pickle or copy"):
+            attempt(handler)
+    handler.close()

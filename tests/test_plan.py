@@ -124,7 +124,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"cases": [{"producer": 3}]}, "did you mean producers"),
     ({"cases": [{"producers": 0}]}, "producers=0"),
     ({"cases": [{"producers": i + 1} for i in range(1001)]}, "up to 1,000"),
-    ({"rounds": "often"}, "auto"),
+    ({"rounds": "often"}, "rounds='often': allowed are whole numbers from 1 to 10000 and 'auto'"),
     ({"rounds": True}, "rounds=True"),
     ({"budget": "soon"}, "2min"),
     ({"budget": "-3s"}, "2min"),
@@ -389,7 +389,7 @@ def test_a_plan_from_a_shell(tmp_path: Path, shell: list[str]) -> None:
     assert "12 runs: 6 cells, 2 rounds; all delivered; 2 cells left out" in text
     assert fanin.Sweep.load(tmp_path / "runs.ndjson") == fanin.Sweep.load(tmp_path / "sweep.json")
     code, _, problem = fanin_in(tmp_path, shell, "sweep", "plan.toml", "--journal", "runs.ndjson")
-    assert (code, "resume=True finishes" in problem, problem.count("\n")) == (2, True, 1)
+    assert (code, "; --resume finishes" in problem, problem.count("\n")) == (2, True, 1)
     assert fanin_in(tmp_path, shell, "sweep", "plan.toml", "--journal", "runs.ndjson", "--resume")[0] == 0
 
 

@@ -5,11 +5,14 @@ import asyncio
 import inspect
 import logging
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import newcomer
 import pytest
+from newcomer import alike
 
 import fanin
 from fanin import cli
@@ -24,11 +27,6 @@ LESS = {
     "messages=10_000": "messages=500",
     "fanin.live(plan)": "view = fanin.live(plan)",
 }
-
-
-def alike(text: str) -> str:
-    """A text with its numbers, its lines' lengths and its spaces left out: what is the same on every machine."""
-    return " ".join(re.sub(r"[\d.,]*\d", "#", text.replace("─", "")).split())
 
 
 def test_its_python_about_the_lab_runs(
@@ -60,10 +58,9 @@ def test_the_demo_ends_as_it_shows(
     less = "article --workers 1,8,64,512 --messages 20 --rounds 2 --out out"
     assert cli.main(less.split()) == 0
     said = alike("".join(capsys.readouterr()))
-    (shown,) = re.findall(r"```text\n(3\. .*?)```", README, re.DOTALL)
-    table, end = shown.split("…\nwrote")
+    table, end = newcomer.shown(README)
     assert alike(table) in said
-    assert said.endswith(alike(f"wrote{end}"))
+    assert said.endswith(alike(end))
     assert Path("out/article.png").exists()
 
 
@@ -105,6 +102,16 @@ def test_its_links_lead_to_files() -> None:
     # A notebook is executed from its text; `test_notebooks.py` asks whether it was.
     sources = [link.replace(".ipynb", ".py") for link in links]
     assert [link for link in sources if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_versions_it_needs_are_those_of_the_package(page: str) -> None:
+    """Who has an older one is told before, not by the compiler."""
+    rust = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["rust-version"]
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    text = (ROOT / page).read_text()
+    assert re.search(rf"Rust (≥ )?{re.escape(rust)}\b", text)
+    assert re.search(rf"Python (≥ )?{re.escape(python)}\b", text)
 
 
 def test_its_targets_are_there() -> None:

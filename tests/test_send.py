@@ -94,20 +94,40 @@ def test_a_slow_pipe_is_passed_on_as_it_comes(host: Receiver, send: Send) -> Non
 
 
 @pytest.mark.unix
-def test_ctrl_c_sends_what_it_has(host: Receiver, send: Send) -> None:
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_to_end_sends_what_it_has(host: Receiver, send: Send, number: int, word: str) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([*send.command, host.url], **pipes, text=True) as process:
         assert process.stdin
         process.stdin.write("one\ntwo\n")
         process.stdin.flush()
         host.until(lambda: host.received == b"one\ntwo\n")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         # Not by communicate: it would end the input.
-        assert process.wait(20) == 130
+        assert process.wait(20) == 128 + number
         assert process.stdout
         assert process.stderr
         assert process.stdout.read().endswith(": 2 written\n")
-        assert process.stderr.read() == "fanin: error: interrupted\n"
+        assert process.stderr.read() == f"fanin: error: {word}\n"
+
+
+def test_what_waits_when_it_is_terminated_is_sent(send: Send) -> None:
+    with fanin.Server("echo", stall_after=0, stall_for=2.0) as server:
+        command = [*send.command, server.url, "--confirm", "echo"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(b"one\ntwo\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + 20
+            while not server.report()["opened"] and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.5)  # to have the lines taken
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 143
+            assert process.stdout.read().endswith(b": 2 acked\n")
 
 
 def test_the_line_is_drawn_when_asked_for(host: Receiver, send: Send) -> None:
@@ -154,6 +174,7 @@ def test_nobody_there_is_3(send: Send) -> None:
     ("arguments", "part"),
     [
         (("nowhere",), "target=nowhere"),
+        *((("tcp://127.0.0.1:1", "--timeout", bad), f"timeout={bad}") for bad in ("nan", "inf", "-1")),
         (("tcp://127.0.0.1:1", "--framing", "xml"), "framing='xml'"),
         (("tcp://127.0.0.1:1", "--capacity", "much"), "capacity='much'"),
         (("tcp://127.0.0.1:1", "--reconnect", "at_least_once"), "reconnect"),

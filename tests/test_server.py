@@ -1,11 +1,16 @@
 """`fanin.Server` from Python: what arrives, and what goes wrong on purpose."""
 
 import errno
+import gc
 import pickle
 import socket
 import struct
 import threading
 import time
+import weakref
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +71,65 @@ def test_a_callable_that_returns_something_else_is_told() -> None:
             server.count()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [([3], b""), (["a"], b""), ([b"a"], 3), ([b"a"], "b"), (b"abc", b""), (3, b""), ([b"a"], None), ([b"a"],), None],
+    ids=repr,
+)
+def test_a_callable_that_does_not_return_bytes_is_told_each_time(given: object) -> None:
+    split: Any = lambda data: given  # noqa: E731
+    with fanin.Server(framing=split) as server:
+        send(server, b"abc")
+        settle(server, bytes_received=3)
+        for ask in (server.count, server.messages, server.count):
+            with pytest.raises(fanin.PlanError, match=r"framing=.*messages, rest"):
+                ask()
+
+
+def test_what_is_like_bytes_is_taken_as_bytes() -> None:
+    def split(data: bytes) -> Any:
+        return (bytearray(part) for part in data.split()), memoryview(b"")
+
+    def pair(data: bytes) -> Any:
+        return [*split(data)]
+
+    with fanin.Server(framing=pair) as server:
+        send(server, b"a bc")
+        settle(server, bytes_received=4)
+        assert server.messages() == [b"a", b"bc"]
+        assert {type(message) for message in server.messages()} == {bytes}
+
+
+def test_what_a_callable_fails_over_is_not_lost() -> None:
+    fails = [ValueError("not yet")]
+
+    def split(data: bytes) -> tuple[list[bytes], bytes]:
+        if fails:
+            raise fails.pop()
+        *whole, rest = data.split(b"\n")
+        return whole, rest
+
+    with fanin.Server(framing=split) as server:
+        send(server, b"one\ntwo\n")
+        settle(server, bytes_received=8)
+        with pytest.raises(ValueError, match="not yet"):
+            server.count()
+        assert server.messages() == [b"one", b"two"]
+
+
+def test_a_callable_cannot_ask_its_own_server() -> None:
+    def split(data: bytes) -> tuple[list[bytes], bytes]:
+        return [data] * server.count(), b""
+
+    with fanin.Server(framing=split) as server:
+        send(server, b"abc")
+        settle(server, bytes_received=3)
+        for ask in (server.count, server.messages):
+            with pytest.raises(fanin.FaninError, match="cannot ask its own server"):
+                ask()
+        server.clear()
+
+
 def test_what_is_beyond_the_record_is_counted_only() -> None:
     with fanin.Server(framing="lines", record=100) as server:
         send(server, b"x\n" * 1000)
@@ -76,6 +140,47 @@ def test_what_is_beyond_the_record_is_counted_only() -> None:
 
 
 # --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_stopped_is_not_waited_for() -> None:
+    with fanin.Server(framing="lines") as server:
+        send(server, b"a\nb\n")
+        server.wait_for(2)
+        threading.Timer(0.3, server.stop).start()
+        began = time.monotonic()
+        with pytest.raises(fanin.ArrivalTimeout, match="2 of 3 messages arrived: 1 too few; the server is stopped"):
+            server.wait_for(3, timeout=100)
+        with pytest.raises(fanin.ArrivalTimeout, match="the server is stopped"):
+            server.wait_for(3, timeout=100)
+        with pytest.raises(fanin.NotArrived, match="the server is stopped"):
+            server.assert_delivered(expected=[b"a", b"b", b"c"], timeout=100)
+        assert time.monotonic() - began < 50
+        server.wait_for(2, timeout=0)
+
+
+@pytest.mark.parametrize("timeout", [Fraction(1, 100), 0, Decimal("0.01")], ids=str)
+def test_a_time_is_any_number(timeout: Any) -> None:
+    with fanin.Server(framing="lines") as server, pytest.raises(fanin.ArrivalTimeout, match=r"0 of 1 .* in 0(\.01)? s"):
+        server.wait_for(1, timeout=timeout)
+
+
+@pytest.mark.parametrize("make", [fanin.Server, lambda: fanin.Proxy("tcp://127.0.0.1:1")], ids=["server", "proxy"])
+def test_who_is_dropped_before_being_stopped_is_told(make: Callable[[], Any]) -> None:
+    made = make()
+    with pytest.warns(ResourceWarning, match=f"on {made.url} was not stopped"):
+        del made
+    stopped = make()
+    alive = weakref.ref(stopped)
+    stopped.stop()
+    del stopped  # a warning is an error of the test by itself
+    assert alive() is None
+
+
+@pytest.mark.parametrize("kind", [fanin.Server, fanin.Proxy])
+def test_who_was_never_made_goes_quietly(kind: Any) -> None:
+    with pytest.raises(fanin.PlanError):
+        kind("tcp://127.0.0.1:1", port=-1)
+    gc.collect()  # what fails in a finaliser is an error of the test by itself
 
 
 def test_what_does_not_come_in_time_is_told() -> None:
@@ -178,7 +283,9 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({"reset_after": -1}, "reset_after=-1"),
-        ({"reset_after": "4 XB"}, "words such as '64 KiB'"),
+        ({"reset_after": "4 KB"}, "words such as '64 KiB'"),
+        ({"reset_after": b"12"}, "reset_after=b'12'"),
+        ({"reset_after": ("1k", 2000)}, "did you mean '1 KiB'?"),
         ({"reset_after": (1, 2, 3)}, "the first and the last place"),
         ({"reset_after": (2, 1)}, "whose first is not beyond the last"),
         ({"read_rate": "1 parsec/s"}, "read_rate='1 parsec/s'"),
@@ -192,10 +299,11 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         ({"framing": "line"}, "did you mean lines"),
         ({"framing": 0}, "framing=0"),
         ({"framing": 1.5}, "framing=1.5"),
-        ({"max_connections": 0.5}, "max_connections=0.5"),
+        *(({"max_connections": bad}, f"max_connections={bad!r}") for bad in (0.5, 0, False, "", [], "8")),
         ({"idle_timeout": 0}, "idle_timeout=0"),
         ({"record": None}, "record=None"),
-        ({"host": "unix://"}, "path="),
+        ({"host": "unix://"}, "host='unix://': allowed are a name or an address"),
+        ({"host": "tcp://127.0.0.1"}, "with port= beside it, or 'unix:///path'"),
         ({"host": "unix:///" + "x" * 200}, "up to 107 bytes"),
     ],
 )

@@ -27,10 +27,7 @@ with socket.create_server(("127.0.0.1", 0)) as one:
 told, outcomes = [], {}
 settings = {"framing": "lines", "confirm": "echo", "reconnect": "at_least_once", "backoff": (0.01, 0.02)}
 sink = fanin.Sink(f"tcp://127.0.0.1:{port}", capacity=100, on_error=told.append, **settings)
-try:
-    sink.open(timeout=0)
-except fanin.TimedOut:
-    pass
+sink.open(timeout=0)
 sink.send(bytes(60))
 
 def outcome(call):

@@ -132,7 +132,15 @@ def test_filter(make_sweep: Make) -> None:
     assert len(sweep.filter(producers=5)) == 0
     with pytest.raises(fanin.PlanError, match=r"column='producer'.*did you mean producers"):
         sweep.filter(producer=1)
-    assert "no runs" in repr(sweep.filter(producers=5))
+
+
+def test_a_sweep_of_nothing_shows_nothing(make_sweep: Make) -> None:
+    nothing = make_sweep().filter(strategy="nope")
+    assert not nothing.delivered
+    assert repr(nothing).startswith("Sweep of no runs")
+    assert "delivered" not in repr(nothing) + nothing._repr_html_()
+    with pytest.raises(fanin.PlanError, match="at least one run"):
+        nothing.require_delivery()
 
 
 def test_require_delivery(make_sweep: Make) -> None:

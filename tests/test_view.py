@@ -313,4 +313,4 @@ def test_top_draws_on_a_terminal_and_ctrl_c_keeps_what_had_ended(shell: list[str
     os.close(mine)
     assert process.returncode == 130
     assert b"\x1b[" in drawn
-    assert out.startswith(b"Sweep of 0 runs")
+    assert out.startswith(b"Sweep of no runs")

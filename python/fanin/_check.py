@@ -16,7 +16,6 @@ __all__ = [
     "callback",
     "distinct",
     "flag",
-    "in_bytes",
     "integer",
     "known",
     "nanoseconds",
@@ -24,7 +23,6 @@ __all__ = [
     "real",
     "refuse",
     "seconds",
-    "size",
     "strategy",
     "timeout",
     "word",
@@ -35,8 +33,6 @@ LONGEST_SPAN = 7 * LONGEST_SECONDS
 LONGEST_AXIS = 10_000
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
 _UNITS = {"s": 1, "min": 60, "h": 3600}
-_SIZE = re.compile(r"([0-9]{1,19})\s*(B|bytes?|[kK]B|MB|GB|KiB|MiB|GiB|)")
-_SIZES = {"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def refuse(name: str, value: object, allowed: str) -> PlanError:
@@ -49,7 +45,10 @@ def integer(name: str, value: object, low: int, high: int, unit: str = "") -> in
     allowed = f"allowed are whole numbers from {low} to {high}{unit and ' ' + unit}"
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
         raise refuse(name, value, allowed)
-    number = index(value)  # type: ignore[arg-type]
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:  # an array that is no single number
+        raise refuse(name, value, allowed) from None
     if not low <= number <= high:
         raise refuse(name, value, allowed)
     return number
@@ -107,21 +106,6 @@ def seconds(name: str, value: object) -> float:
     if not found:
         raise refuse(name, value, "allowed are seconds, or a number with s, min or h, such as '2min'")
     return real(name, float(found[1]) * _UNITS[found[2]], LONGEST_SPAN, "seconds")
-
-
-def in_bytes(text: str) -> int | None:
-    """So many bytes in words: `64`, `64 bytes`, `64 KiB`, `20 MB`; None where it is something else."""
-    found = _SIZE.fullmatch(text.strip())
-    return int(found[1]) * _SIZES.get(found[2], 1) if found else None
-
-
-def size(name: str, value: object, high: int, *, none: bool = False) -> int:
-    """A number of bytes: whole, or in words; from 1 to `high`."""
-    try:
-        return integer(name, in_bytes(value) if isinstance(value, str) else value, 1, high)
-    except PlanError:
-        allowed = f"allowed are 1 to {high} bytes, as a whole number or in words such as '4 MiB'"
-        raise refuse(name, value, f"{allowed}{', or None' if none else ''}") from None
 
 
 def timeout(name: str, value: object, *, zero: bool = True) -> float:
@@ -232,7 +216,7 @@ def _shown(value: object) -> str:
     shown = Repr()
     shown.maxstring = shown.maxother = 60
     try:
-        return shown.repr(value)
+        return shown.repr(value).replace("\n", " ")
     except ValueError:  # an integer with more digits than Python prints
         size = math.log10(abs(index(value))) if isinstance(value, int) else math.nan
         return f"a number of some {size:.0f} digits"

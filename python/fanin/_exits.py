@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from . import _native
+from ._stderr import complain
 from .errors import FaninError, Forked
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def _wait_for(closing: _native.Operation) -> None:
 
 
 def _say(what: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):  # there may be no standard error any more
-        print(f"fanin: at exit: {what}", file=sys.stderr, flush=True)
+    complain(f"fanin: at exit: {what}")
 
 
 atexit.register(_close_all)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from . import _check, _native
@@ -12,6 +13,8 @@ from ._signature import plain
 from .errors import FaninError
 
 __all__ = ["Arrival", "Inbox", "Native", "Split", "Splitter", "inbox"]
+
+SLICE_NS = 100_000_000
 
 #: Takes what has come of one connection's stream and is no message yet; gives the messages in it, and what is left.
 Splitter = Callable[[bytes], tuple[Iterable[bytes], bytes]]
@@ -42,6 +45,9 @@ class Arrival(NamedTuple):
 class Inbox(Protocol):
     """What arrived, and what is known of what did not."""
 
+    #: Whether the server is: then nothing is waited for.
+    stopped: bool
+
     def count(self) -> int:
         """How many messages came."""
 
@@ -58,11 +64,26 @@ class Inbox(Protocol):
         """Forgets all of it."""
 
 
-class Native:
-    """Messages that the core tells apart."""
+class _Waiting:
+    """What both kinds have: a server that brings messages, or whatever comes, until it is stopped."""
 
     def __init__(self, server: _native.Server) -> None:
-        self._server = server
+        self._server, self.stopped = server, False
+
+    def _come(self, messages: int, timeout_ns: int) -> bool:
+        """Whether so many came in time. In slices: from a server that is stopped meanwhile nothing comes any more."""
+        deadline = time.monotonic_ns() + timeout_ns
+        while True:
+            # Asked before it is counted: what a stopped server has counted is all.
+            left = 0 if self.stopped else max(0, deadline - time.monotonic_ns())
+            if self._server.wait(messages, min(left, SLICE_NS)):
+                return True
+            if left <= SLICE_NS:
+                return False
+
+
+class Native(_Waiting):
+    """Messages that the core tells apart."""
 
     def count(self) -> int:
         """How many messages came, kept or not."""
@@ -70,7 +91,7 @@ class Native:
 
     def wait(self, messages: int, timeout_ns: int) -> bool:
         """Whether so many came in time."""
-        return self._server.wait(messages, timeout_ns)
+        return self._come(messages, timeout_ns)
 
     def arrivals(self, start: int = 0) -> list[Arrival]:
         """All of them, or those from a number on."""
@@ -89,12 +110,17 @@ class Native:
         self._server.clear()
 
 
-class Split:
-    """Messages that a callable tells apart, whenever somebody asks for them."""
+class Split(_Waiting):
+    """Messages that a callable tells apart, whenever somebody asks for them.
+
+    Where it raises, or gives something else, nothing is taken from what came: whoever asks next asks it again.
+    """
 
     def __init__(self, server: _native.Server, split: Splitter) -> None:
-        self._server, self._split = server, split
+        super().__init__(server)
+        self._split = split
         self._lock = threading.Lock()
+        self._splitter: int | None = None
         self._seen = 0
         self._rests: dict[int, bytes] = {}
         self._arrivals: list[Arrival] = []
@@ -108,7 +134,7 @@ class Split:
         deadline = time.monotonic_ns() + timeout_ns
         while self.count() < messages:
             left = deadline - time.monotonic_ns()
-            if left <= 0 or not self._server.wait(self._seen + 1, left):
+            if left <= 0 or not self._come(self._seen + 1, left):
                 return self.count() >= messages
         return True
 
@@ -128,30 +154,52 @@ class Split:
 
     def clear(self) -> None:
         """Forgets what came; what is unfinished goes on."""
-        with self._lock:
+        with self._alone():
             self._server.clear()
             self._seen = 0
             self._arrivals = []
 
     def _pulled(self) -> list[Arrival]:
-        with self._lock:
+        with self._alone():
             pieces, kept, _, _ = self._server.counts()
             if kept < pieces:
                 raise _overflow("the first bytes were kept, and more came")
             for connection, piece in self._server.messages(self._seen):
+                messages, rest = self._parted(self._rests.get(connection, b"") + piece)
                 self._seen += 1
-                messages, self._rests[connection] = self._parted(self._rests.get(connection, b"") + piece)
-                self._arrivals += [Arrival(connection, bytes(message)) for message in messages]
+                self._rests[connection] = rest
+                self._arrivals += [Arrival(connection, message) for message in messages]
             return self._arrivals
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread at a time; the callable that runs meanwhile cannot ask for what it is to say."""
+        if self._splitter == threading.get_ident():
+            raise FaninError("a framing's callable is asked for the messages, and cannot ask its own server for them")
+        with self._lock:
+            self._splitter = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._splitter = None
+
     def _parted(self, data: bytes) -> tuple[list[bytes], bytes]:
-        given = self._split(data)
-        try:
-            messages, rest = given
-            return list(messages), bytes(rest)
-        except (TypeError, ValueError):
-            allowed = "a framing's callable returns (messages, rest): a list of bytes, and what is no message yet"
-            raise _check.refuse("framing", given, allowed) from None
+        given: Any = self._split(data)
+        if isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], Iterable):
+            whole = [_bytes(message) for message in given[0]]
+            rest = _bytes(given[1])
+            if rest is not None and None not in whole:
+                return whole, rest  # type: ignore[return-value]
+        allowed = "a framing's callable returns (messages, rest): a list of bytes, and what is no message yet, as bytes"
+        raise _check.refuse("framing", given, allowed)
+
+
+def _bytes(given: object) -> bytes | None:
+    """What is bytes or like them; a number, of which `bytes` would make zeros, is not."""
+    try:
+        return bytes(memoryview(given))  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def inbox(server: _native.Server, framing: Any) -> Native | Split | None:

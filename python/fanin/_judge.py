@@ -45,8 +45,10 @@ def judged(
     deadline = time.monotonic_ns() + timeout_ns
     court.hear(inbox.arrivals())
     while (missing := court.missing()) and (left := deadline - time.monotonic_ns()) > 0:
-        inbox.wait(court.heard + missing, left)
+        came = inbox.wait(court.heard + missing, left)
         court.hear(inbox.arrivals(court.heard))
+        if not came:  # in time; or ever, where the server is stopped
+            break
     return court.verdict(inbox.broken())
 
 

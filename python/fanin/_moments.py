@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from .sink import Sink
 
 __all__ = ["Closing", "Opening", "beginning", "tell_beside"]
+
+# What callbacks have of a close that has taken all of its time.
+MOMENT = 0.1
 
 _beginning = threading.RLock()
 
@@ -51,8 +55,9 @@ class Opening:
 class Closing:
     """While a sink is closed: what was lost is raised once, by the first call that knows."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, seconds: float | None) -> None:
         self.sink, self.account = sink, None
+        self.deadline = time.monotonic() + (sink._close_timeout if seconds is None else seconds)
 
     account: Delivery | None
 
@@ -64,7 +69,7 @@ class Closing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
         if not _is_account(error):
             return False
-        _join(self.sink._told)
+        _join(self.sink._told, self._left())
         return self._settle(error)
 
     async def __aenter__(self) -> Self:
@@ -77,8 +82,12 @@ class Closing:
 
         if not _is_account(error):
             return False
-        await ended(self.sink._told, _exits.LAST_SECONDS)
+        await ended(self.sink._told, self._left())
         return self._settle(error)
+
+    def _left(self) -> float:
+        """How long the callbacks are waited for: those that are about to be called still are, whatever the time."""
+        return max(MOMENT, min(_exits.LAST_SECONDS, self.deadline - time.monotonic()))
 
     def _settle(self, error: BaseException | None) -> bool:
         first, self.sink._reported = not self.sink._reported, True
@@ -90,10 +99,10 @@ def _is_account(error: BaseException | None) -> bool:
     return error is None or isinstance(error, (Disconnected, TimedOut))
 
 
-def _join(told: threading.Thread | None) -> None:
+def _join(told: threading.Thread | None, seconds: float) -> None:
     """Lets the callbacks come to their end, unless one of them is calling."""
     if told is not None and told is not threading.current_thread():
-        told.join(_exits.LAST_SECONDS)
+        told.join(seconds)
 
 
 def tell_beside(error: BaseException | None, lost: FaninError) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from . import _check
+from . import _amounts, _check
 from .errors import PlanError
 
 __all__ = ["settings"]
@@ -30,7 +30,7 @@ def settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "target": target,
         "framing": _check.one_of("framing", given["framing"], FRAMINGS),
-        "capacity": _check.size("capacity", given["capacity"], LARGEST),
+        "capacity": _amounts.size("capacity", given["capacity"], 1, LARGEST),
         "max_frame": _size("max_frame", given["max_frame"], LARGEST),
         "on_full": _check.one_of("on_full", given["on_full"], ON_FULL),
         "confirm": confirm or "none",
@@ -78,7 +78,7 @@ def _path(name: str, value: object) -> str | None:
 
 
 def _size(name: str, value: object, high: int) -> int | None:
-    return None if value is None else _check.size(name, value, high, none=True)
+    return None if value is None else _amounts.size(name, value, 1, high, none=True)
 
 
 def _backoff(value: object) -> tuple[float, float]:

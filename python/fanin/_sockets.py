@@ -12,6 +12,7 @@ from . import _check
 
 __all__ = ["complete", "peer"]
 
+CONNECTING = {"backoff", "connect_timeout"}
 UNIX = getattr(socket, "AF_UNIX", None)  # not on Windows
 FAMILIES = (socket.AF_INET, socket.AF_INET6, UNIX)
 
@@ -22,6 +23,8 @@ def complete(kind: type, settings: dict[str, Any]) -> dict[str, Any]:
     defaults = {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
     for name in settings.keys() - defaults.keys():
         raise TypeError(f"{kind.__name__}.from_socket() got an unexpected keyword argument {name!r}")
+    for name in CONNECTING & settings.keys():
+        raise _check.refuse(name, settings[name], "allowed is none: the socket is connected, and never again")
     return defaults | settings
 
 

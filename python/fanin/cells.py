@@ -246,7 +246,7 @@ def _integer(
 
 
 def _bytes(name: str) -> Callable[[object], int | None]:
-    return lambda value: None if value is None else _check.size(name, value, MOST_BUFFER, none=True)
+    return lambda value: None if value is None else _amounts.size(name, value, 1, MOST_BUFFER, none=True)
 
 
 def _capacity(value: object) -> int | str | None:
@@ -254,21 +254,21 @@ def _capacity(value: object) -> int | str | None:
     if value is None:
         return None
     found = _MESSAGES.fullmatch(value.strip()) if isinstance(value, str) else None
-    number = int(found[1]) if found else _check.in_bytes(value) if isinstance(value, str) else value
+    number = int(found[1]) if found else _amounts.read(value) if isinstance(value, str) else value
     try:
         count = _check.integer("capacity", number, 1, LARGEST_CAPACITY)
     except PlanError:
-        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}") from None
+        raise _check.refuse("capacity", value, f"allowed are {_CAPACITIES}{_amounts.hint(value)}") from None
     return f"{count} message{'s' * (count != 1)}" if found else count
 
 
-_MESSAGES = re.compile(r"([0-9]{1,19})\s*messages?")
+_MESSAGES = re.compile(r"([0-9]{1,19})[ \t]*messages?")
 _CAPACITIES = "bytes from 1, words such as '256 KiB' or '1000 messages', or None"
 
 
 def _payload(value: object) -> int | Mix | Records:
     """A size, or what messages hold."""
-    size = _check.in_bytes(value) if isinstance(value, str) else value
+    size = _amounts.read(value) if isinstance(value, str) else value
     found = contents.contents(value) if size is None or size is value else None
     if found is not None:
         return found

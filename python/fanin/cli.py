@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import cli_bench, cli_send, cli_servers, cli_stats
+from ._stderr import complain
 from .cli_parser import BAD_ARGUMENT, Parser
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ OK, NOT_DELIVERED, SYSTEM, INTERRUPTED, PIPE = 0, 1, 3, 130, 141
 CODES = """exit codes:
   0    done; every message, but those dropped on purpose, arrived exactly once and in order
   1    a run did not deliver; of `compare --fail-on slower`: or a verdict is slower
-  2    an argument, a plan or a journal is wrong; nothing was started
-  3    the system refused: a port in use, a file that cannot be written, a package that is not installed
+  2    an argument, a plan or a journal is wrong, or a file that was asked for cannot be written; nothing was started
+  3    the system refused: a port in use, a file that cannot be read, a full disk, a package that is not installed
   130  Ctrl-C
-  141  the reader of a pipe went away"""
+  141  the reader of a pipe went away
+  143  SIGTERM, to `fanin send`; as after Ctrl-C, what it had taken is sent and accounted for"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +55,7 @@ def _guarded(options: argparse.Namespace) -> int:
     except errors.SweepInterrupted as stop:
         return _interrupted(options, stop)
     except (errors.PlanError, errors.JournalError) as error:
-        return _say(str(error), BAD_ARGUMENT, error)
+        return _say(str(error).replace("; resume=True finishes", "; --resume finishes"), BAD_ARGUMENT, error)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except errors.NotDelivered as error:
@@ -65,7 +67,7 @@ def _guarded(options: argparse.Namespace) -> int:
 def _say(problem: str, code: int, error: errors.FaninError | None = None) -> int:
     """One line, so that it can be grepped for."""
     more = f" (what to do next: python -m pydoc fanin.{error._known()})" if error else ""
-    print(f"fanin: error: {' '.join(problem.split())}{more}", file=sys.stderr)
+    complain(f"fanin: error: {' '.join(problem.split())}{more}")
     return code
 
 
@@ -96,10 +98,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    if options.plot:
-        from .plot import figure_class
-
-        figure_class()
+    _try_outputs(options)
     plan = _plan(options)
     if options.dry_run:
         dry = plan.dry_run()
@@ -124,7 +123,9 @@ def _plan(options: argparse.Namespace) -> Any:
 
 
 def _sweep_out(options: argparse.Namespace, result: Any) -> None:
-    """Prints a sweep, and keeps it where asked."""
+    """Keeps a sweep where asked, before anything else can go wrong, prints it and draws it."""
+    if options.command is _sweep and options.out:
+        result.save(options.out)
     _print(options, result.to_json, lambda: repr(result))
     if getattr(options, "plot", None):
         from pathlib import Path
@@ -132,15 +133,26 @@ def _sweep_out(options: argparse.Namespace, result: Any) -> None:
         from . import plot
 
         plot.save(lambda figure: plot.on(figure, result), Path(options.plot))
-    if options.command is _sweep and options.out:
-        result.save(options.out)
+
+
+def _try_outputs(options: argparse.Namespace) -> None:
+    """Refuses what cannot be written while nothing is lost by it."""
+    from . import _outputs
+
+    if options.out:
+        _outputs.file("out", options.out)
+    if options.plot:
+        _outputs.picture("plot", options.plot)
 
 
 def _article(options: argparse.Namespace) -> int:
     import warnings
 
+    from . import _outputs
     from .answer import article
 
+    if options.out:
+        _outputs.folder("out", options.out)
     answer = article(
         options.quick,
         workers=options.workers,
@@ -150,13 +162,15 @@ def _article(options: argparse.Namespace) -> int:
         server=options.server,
         progress=options.progress,
     )
-    _print(options, answer.to_json, answer.table)
+    told: list[str] = []
     if options.out:
         with warnings.catch_warnings(record=True) as left_out:
             warnings.simplefilter("always")
-            written = answer.save(options.out)
-        for line in [*(f"wrote {path}" for path in written), *(str(warning.message) for warning in left_out)]:
-            print(line, file=sys.stderr)
+            told += [f"wrote {path}" for path in answer.save(options.out)]
+        told += [str(warning.message) for warning in left_out]
+    _print(options, answer.to_json, answer.table)
+    for line in told:
+        complain(line)
     return OK if answer.sweep.delivered else NOT_DELIVERED
 
 
@@ -271,7 +285,7 @@ def _plan_arguments(parser: Parser) -> None:
 
 def _number(text: str) -> int | str:
     """A number, or words in its place."""
-    return int(text) if text.removeprefix("-").isdecimal() else text
+    return int(text) if text.isascii() and text.removeprefix("-").isdecimal() else text
 
 
 _number.__name__ = "number"

@@ -90,7 +90,7 @@ def _recommend_arguments(parser: ArgumentParser) -> None:
 
 
 def _capacity(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isascii() and text.isdecimal() else text
 
 
 COMMANDS: tuple[Command, ...] = (

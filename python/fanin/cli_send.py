@@ -30,7 +30,7 @@ def _send(options: Namespace) -> int:
 
 
 def _size(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isascii() and text.isdecimal() else text
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -53,7 +53,7 @@ def _place(text: str) -> Any:
 
 
 def _size(text: str) -> int | str:
-    return int(text) if text.strip().isdecimal() else text
+    return int(text) if text.isascii() and text.strip().isdecimal() else text
 
 
 def _schedule(text: str) -> list[tuple[Any, str]]:

@@ -6,7 +6,6 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _format
@@ -69,10 +68,11 @@ def _doctor(options: Namespace) -> int:
 
 
 def _plot(options: Namespace) -> int:
-    from . import plot
+    from . import _outputs, plot
 
+    target = _outputs.picture("out", options.out)
     sweep = _load(options.sweep)
-    plot.save(lambda figure: _draw(options, sweep, plot.empty(figure)), Path(options.out))
+    plot.save(lambda figure: _draw(options, sweep, plot.empty(figure)), target)
     print(json.dumps({"wrote": options.out}) if options.json else f"wrote {options.out}")
     return OK
 

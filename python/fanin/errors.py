@@ -1,4 +1,5 @@
-"""What fanin raises. Every class here is a `FaninError`, and also the built-in exception that a caller may expect.
+"""What fanin raises. Every class here is a `FaninError`, and also the built-in exception that a caller may expect,
+where there is one.
 
 ```text
 FaninError
@@ -14,7 +15,7 @@ FaninError
 ├── Full              queue.Full         a sink has no room, and was told not to wait, or no longer; nothing was taken
 ├── Closed            RuntimeError       a sink is not open, or no longer; nothing was taken
 ├── Disconnected      ConnectionError    a sink's connection was lost; the account is in `.delivery`
-├── TimedOut          TimeoutError       a flush or a close took longer than it might; the account is in `.delivery`
+├── TimedOut          TimeoutError       an opening, a flush or a close took longer than it might; it has the account
 ├── Forked            RuntimeError       this process is a fork of the one that imported fanin, or made the sink
 └── MissingExtra      ImportError        an optional package is not installed
 ```
@@ -264,11 +265,11 @@ class Disconnected(FaninError, ConnectionError):  # noqa: N818 - a state, not a 
         return str(self.args[-1])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.delivery, self.errno)
+        return type(self), (str(self), self.delivery, self.errno), dict(vars(self))
 
 
 class TimedOut(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
-    """A flush or a close took longer than it was given.
+    """An opening, a flush or a close took longer than it was given.
 
     What to do next: wait for longer, or look why the receiver does not read.
 
@@ -294,7 +295,7 @@ class TimedOut(FaninError, TimeoutError):  # noqa: N818 - a state, not a mistake
         self.delivery = delivery
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.delivery)
+        return type(self), (str(self), self.delivery), dict(vars(self))
 
 
 class AddressError(FaninError, OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _check, errors
 from .syslog import SyslogFormatter
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SinkHandler"]
 
+ON_FULL = ("drop_newest", "drop_oldest", "wait")
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -31,7 +32,8 @@ class SinkHandler(logging.Handler):
     says all that is on the wire but the frame: for a syslog server make it a `SyslogFormatter`.
 
     A forked child makes a connection of its own when it logs; what the parent had not sent stays the parent's. When the
-    program ends `logging` flushes and closes the handler, within `timeout`.
+    program ends `logging` flushes and closes the handler, within `timeout`; what it could not write by then is in
+    `delivery()`, as `unsent` or `in_doubt`, and not in `dropped`.
 
     Args:
         target: As `fanin.Sink` has it, such as `"tcp://loghost:514"`, `"tls://loghost:6514"`, `"unix:///run/log.sock"`.
@@ -43,7 +45,7 @@ class SinkHandler(logging.Handler):
         capacity: The most bytes that are kept, `"4 MiB"` or a number.
         timeout: Seconds that `flush` may take, and `close`.
         formatter: Turns a record into text; the default is for the framing.
-        **options: All else that `fanin.Sink` takes: `ca_file`, `backoff`, `on_error` and so on.
+        **options: All else that `fanin.Sink` takes, but `close_timeout`: `ca_file`, `backoff`, `on_error` and so on.
 
     Raises:
         PlanError: An argument is wrong. Whether there is such a host is seen later, and raises nothing.
@@ -75,21 +77,28 @@ class SinkHandler(logging.Handler):
         formatter: logging.Formatter | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(level)
-        settings = {"framing": framing, "on_full": on_full, "reconnect": reconnect, "capacity": capacity} | options
+        if "close_timeout" in options:
+            raise _check.refuse("close_timeout", options["close_timeout"], "a handler has timeout=, of flush and close")
+        settings = {"framing": framing, "reconnect": reconnect, "capacity": capacity} | options
+        settings["on_full"] = _check.one_of("on_full", on_full, ON_FULL)
         self._target, self._timeout = target, _check.timeout("timeout", timeout)
         self._make = _maker(target, settings, self._timeout)
         self._default = SyslogFormatter() if framing == "rfc6587" else logging.Formatter(PLAIN)
         self._flat = framing == "lines"
-        self.formatter = formatter
         # Made here, so that a wrong argument is raised here; it opens when the first record comes.
         self._sink: Sink = self._make()
         self._send: Callable[[bytes], object] = self._first
         self._refused, self._stalled, self._closed = 0, False, False
+        # `logging` closes at exit whatever came so far: what is not whole does not.
+        super().__init__(level)
+        self.formatter = formatter
 
     @property
     def dropped(self) -> int:
-        """Records that were not kept: by the policy, because they are too long, or because the handler is closed."""
+        """Records that were not kept: by the policy, because they are too long, or because the handler is closed.
+
+        What was kept, and not sent by the time of `close`, is not among them: `delivery().unsent`.
+        """
         return self._refused + self.delivery().dropped
 
     def delivery(self) -> Delivery:
@@ -138,6 +147,9 @@ class SinkHandler(logging.Handler):
         with suppress(errors.FaninError):
             self._sink.close(0.0 if self._stalled else self._timeout)
         super().close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle or copy {self!r}: it has a connection; make another")
 
     def __repr__(self) -> str:
         # In a forked child that has not logged yet the account is the parent's.

@@ -84,7 +84,7 @@ class Plan:
         work: CPU nanoseconds that a producer spends before each message.
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
-        read_rate: The most bytes that the server reads in a second, such as `"20 MB/s"`; None is as many as come.
+        read_rate: The most bytes that the server reads in a second, such as `"20 MiB/s"`; None is as many as come.
         pause: A `pause(…)` in which the server does not read; None is none.
         receive_buffer: The size to ask for the server's receive buffer, in bytes; None is the system's choice.
         send_buffer: The size to ask for the send buffer of the actor's socket, in bytes; None is the system's choice.
@@ -382,7 +382,9 @@ def _how_often(name: str, value: object) -> object:
     if name == "seed":
         return _check.integer(name, value, 0, 2**63 - 1)
     return (
-        _check.one_of(name, value, ("auto",)) if isinstance(value, str) else _check.integer(name, value, 1, MOST_ROUNDS)
+        value
+        if isinstance(value, str) and value == "auto"
+        else _check.integer(name, value, 1, MOST_ROUNDS, "and 'auto'")
     )
 
 

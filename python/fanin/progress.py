@@ -11,6 +11,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from . import _check
+
 __all__ = ["Progress", "wanted"]
 
 
@@ -47,9 +49,9 @@ class Progress:
 
 def wanted(show: bool | None) -> bool:
     """Whether to draw: as asked, and if not asked on a terminal and in a notebook."""
-    if show is not None:
-        return show
-    return sys.stderr is not None and (sys.stderr.isatty() or _in_notebook())
+    if show is not None and not _check.flag("progress", show):
+        return False
+    return sys.stderr is not None and (show or sys.stderr.isatty() or _in_notebook())
 
 
 class Line:

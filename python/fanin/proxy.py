@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self
@@ -68,7 +69,7 @@ class Proxy:
         byte_fault_after: Which: after how many sound ones.
         faulty: So many connections, the first ones, have all these faults; None is all of them.
         seed: What every place that is a pair is drawn from.
-        max_connections: The most at once; who comes then is turned away.
+        max_connections: The most at once; who comes then is turned away. None is no limit.
         schedule: What happens to the whole line: `[(0.5, "hold"), (1.5, "resume"), (2.0, "cut")]`, in seconds after
             the first connection.
 
@@ -89,7 +90,7 @@ class Proxy:
         LineFault(connection=0, way='up', bytes=3, what='reset')
     """
 
-    __slots__ = ("_native", "_target")
+    __slots__ = ("__weakref__", "_native", "_stopped", "_target")
 
     def __init__(
         self,
@@ -115,11 +116,14 @@ class Proxy:
     ) -> None:
         given = locals()
         self._target = _check.word("target", getattr(target, "url", target), "tcp://host:port and unix:///path")
-        most = max_connections and _check.integer("max_connections", max_connections, 1, MOST_CONNECTIONS)
+        most = max_connections
+        if most is not None:
+            most = _check.integer("max_connections", most, 1, MOST_CONNECTIONS)
         host, path = listening(host)
         port = _check.integer("port", port, 0, 65_535)
         up, down = _lanes(given)
         self._native = _native.Proxy(self._target, host, port, path, up, down, most, _schedule(schedule))
+        self._stopped = False
 
     @property
     def url(self) -> str:
@@ -194,6 +198,11 @@ class Proxy:
     def stop(self) -> None:
         """Closes every connection, joins its thread. The report stays. A second call does nothing."""
         self._native.stop()
+        self._stopped = True
+
+    def __del__(self) -> None:
+        if not getattr(self, "_stopped", True):
+            warnings.warn(f"a fanin.Proxy on {self.url} was not stopped", ResourceWarning, 2, self)
 
     def __enter__(self) -> Self:
         return self

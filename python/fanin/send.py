@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -13,7 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import _format, errors, progress
+from . import _check, _format, errors, progress
+from ._stderr import complain
 
 if TYPE_CHECKING:
     from .delivery import Delivery
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["send"]
 
-OK, NOT_DELIVERED, INTERRUPTED = 0, 1, 130
+OK, NOT_DELIVERED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 PIECE = 256 * 1024
 PERIOD = 0.5
 
@@ -37,19 +39,24 @@ def send(
 ) -> int:
     """Sends all that comes, prints an account, and returns the exit code.
 
-    What was read when the connection is lost, or Ctrl-C comes, is in the account; what was not stays in the pipe.
+    What was read when the connection is lost, or Ctrl-C or SIGTERM comes, is in the account; what was not stays in the
+    pipe.
     """
     from .sink import Sink
 
+    timeout = _check.timeout("timeout", timeout)
     if source is None and sys.stdin is None:
         raise OSError(errno.EBADF, "standard input is closed")
     sink, began, trouble, code = Sink(target, **settings), time.monotonic(), "", OK
     try:
-        sink.open()
-        with _line(sink, began, progress):
-            longest = min(sink.stats().capacity_bytes, settings.get("max_frame", sys.maxsize))
-            _pass_on(source or sys.stdin.buffer, sink, longest, whole=settings["framing"] == "none")
-        delivery = sink.close(timeout)
+        with _sigterm_raises():
+            sink.open()
+            with _line(sink, began, progress):
+                longest = min(sink.stats().capacity_bytes, settings.get("max_frame", sys.maxsize))
+                _pass_on(source or sys.stdin.buffer, sink, longest, whole=settings["framing"] == "none")
+            delivery = sink.close(timeout)
+    except _TerminatedError:
+        delivery, trouble, code = _ended(sink, timeout), "terminated", TERMINATED
     except KeyboardInterrupt:
         delivery, trouble, code = _ended(sink, timeout), "interrupted", INTERRUPTED
     except (errors.Disconnected, errors.TimedOut) as error:
@@ -61,7 +68,7 @@ def send(
         code = NOT_DELIVERED
     _account(delivery, time.monotonic() - began, as_json=as_json)
     if trouble:
-        print(f"fanin: error: {trouble}", file=sys.stderr)
+        complain(f"fanin: error: {trouble}")
     return code
 
 
@@ -91,6 +98,29 @@ def _pass_on(source: BinaryIO, sink: Sink, longest: int, *, whole: bool) -> None
         rest, held = [tail] if tail else [], len(tail)
     if rest:
         sink.send(b"".join(rest))
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """The first SIGTERM raises, where nobody has asked for something else; a second one ends the process as ever."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def told(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise _TerminatedError
+
+    signal.signal(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _UnreadableError(Exception):

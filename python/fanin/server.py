@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -48,7 +49,7 @@ class Server:
         faulty: So many connections, the first ones, have all these faults; None is all of them.
         seed: What every place that is a pair is drawn from.
         receive_buffer: The size to ask the system for, in bytes; it lets a connection send so much beyond what is read.
-        max_connections: The most at once; who comes then is turned away.
+        max_connections: The most at once; who comes then is turned away. None is no limit.
         idle_timeout: Seconds without a byte, or with a framing without a whole message, until a connection is reset.
         framing: What a message is: `"lines"`, `"length"` (a big-endian `u32` before each), `"rfc6587"` (syslog's octet
             counting), a number (each has so many bytes), or a callable that takes what of a connection's bytes is no
@@ -70,7 +71,7 @@ class Server:
         (b'hello', 5)
     """
 
-    __slots__ = ("_inbox", "_native")
+    __slots__ = ("__weakref__", "_inbox", "_native", "_stopped")
 
     def __init__(
         self,
@@ -108,6 +109,7 @@ class Server:
             mode, host, _check.integer("port", port, 0, 65_535), path, _settings(given), faults
         )
         self._inbox = _inbox.inbox(self._native, framing)
+        self._stopped = False
 
     @property
     def mode(self) -> str:
@@ -168,10 +170,11 @@ class Server:
         self._messages("clear").clear()
 
     def wait_for(self, n: int, timeout: float = 10.0) -> None:
-        """Waits until `n` messages have arrived. Needs a `framing`. Ctrl-C ends it.
+        """Waits until `n` messages have arrived. Needs a `framing`. Ctrl-C ends it, and so does `stop`.
 
         Raises:
-            ArrivalTimeout: They did not arrive in time; it is a `TimeoutError`, and says how many did.
+            ArrivalTimeout: They did not arrive in time, or the server is stopped; it is a `TimeoutError`, and says how
+                many did.
 
         Example:
             >>> import fanin
@@ -185,16 +188,19 @@ class Server:
         n = _check.integer("n", n, 0, 1 << 62)
         if inbox.wait(n, _check.nanoseconds("timeout", timeout)):
             return
+        timeout = float(timeout)
         told = arrivals.counted(inbox.count(), n, inbox.broken())
         count, *more = str(told).splitlines()
         which = f"which are missing, assert_delivered(expected=…, timeout={timeout:g}) says in place of wait_for"
-        raise ArrivalTimeout("\n".join([f"{count} in {timeout:g} s; {self._clients()}", *more, which]), told)
+        span = "" if self._stopped else f" in {timeout:g} s"
+        raise ArrivalTimeout("\n".join([f"{count}{span}; {self._clients()}", *more, which]), told)
 
     def _clients(self) -> str:
         """What is known of those who were to send."""
         state = self.report()
+        stopped = "the server is stopped; " if self._stopped else ""
         clients = f"{_format.plural(state['opened'], 'connection')}, {state['open']:,} open"
-        return f"{clients}, {_format.plural(state['bytes_received'], 'byte')} received"
+        return f"{stopped}{clients}, {_format.plural(state['bytes_received'], 'byte')} received"
 
     def assert_delivered(
         self,
@@ -247,7 +253,7 @@ class Server:
             inbox.wait(n or 0, waits)
             verdict = arrivals.counted(inbox.count(), n or 0, inbox.broken())
         if not verdict.delivered:
-            waited = "" if timeout is None else f"\nwaited for up to {timeout:g} s; {self._clients()}"
+            waited = "" if timeout is None else f"\nwaited for up to {float(timeout):g} s; {self._clients()}"
             raise NotArrived(f"{verdict}{waited}", verdict)
         return verdict
 
@@ -261,6 +267,13 @@ class Server:
     def stop(self) -> None:
         """Closes every connection, joins its threads. What it counted and kept stays. A second call does nothing."""
         self._native.stop()
+        self._stopped = True
+        if self._inbox is not None:
+            self._inbox.stopped = True
+
+    def __del__(self) -> None:
+        if not getattr(self, "_stopped", True):
+            warnings.warn(f"a fanin.Server on {self.url} was not stopped", ResourceWarning, 2, self)
 
     def __enter__(self) -> Self:
         return self
@@ -278,8 +291,12 @@ class Server:
 def listening(host: object) -> tuple[str, str | None]:
     """A host, or a path."""
     host = _check.word("host", host, "a name or an address, such as '127.0.0.1', or 'unix:///path'")
-    path = host.removeprefix("unix://")
-    return ("", path) if path != host else (host, None)
+    scheme, mark, path = host.partition("://")
+    if not mark:
+        return host, None
+    if scheme != "unix" or not path:
+        raise _check.refuse("host", host, "allowed are a name or an address, with port= beside it, or 'unix:///path'")
+    return "", path
 
 
 def _asked(
@@ -306,7 +323,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     buffer, most, idle = given["receive_buffer"], given["max_connections"], given["idle_timeout"]
     return {
         "receive_buffer": None if buffer is None else _amounts.size("receive_buffer", buffer, 1, LARGEST_FRAME),
-        "max_connections": most and _check.integer("max_connections", most, 1, MOST_CONNECTIONS),
+        "max_connections": None if most is None else _check.integer("max_connections", most, 1, MOST_CONNECTIONS),
         "idle_timeout_ns": None if idle is None else _check.nanoseconds("idle_timeout", idle, above_zero=True),
         "framing": _framing(framing, max_frame),
         "max_frame": max_frame,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
@@ -17,6 +17,8 @@ from .errors import Closed, FaninError, TimedOut
 
 if TYPE_CHECKING:
     import socket
+
+    from _typeshed import ReadableBuffer as Buffer
 
     from ._told import Audience, Dropped, Reconnected
 
@@ -76,6 +78,8 @@ class Sink(_native.Sink):
 
     A peer that ends its stream counts as gone, even if it would read on: from the outside the two look alike.
 
+    A subclass that has arguments of its own takes them in `__new__`, and not in `__init__`.
+
     Raises:
         PlanError: An argument is wrong; nothing was started.
         OSError: A file of TLS cannot be read.
@@ -91,10 +95,14 @@ class Sink(_native.Sink):
         (<Delivery: 3 messages accepted (26 bytes): 3 acked>, True)
     """
 
-    __slots__ = ("__weakref__", "_audience", "_callbacks", "_closed", "_opened", "_patience", "_reported", "_told")
+    __slots__ = (
+        "__weakref__", "_audience", "_callbacks", "_close_timeout", "_closed", "_opened", "_patience", "_reported",
+        "_told",
+    )  # fmt: skip
 
     _audience: Audience | None
     _callbacks: dict[str, Callable[[Any], object]]
+    _close_timeout: float
     _closed: bool
     _opened: bool
     _patience: float | None
@@ -158,7 +166,7 @@ class Sink(_native.Sink):
         """
         from ._sockets import complete, peer
 
-        made = cls._make(complete(cls, settings) | {"target": peer(sock)}, sock).open()
+        made = cls._make(complete(Sink, settings) | {"target": peer(sock)}, sock).open()
         sock.close()
         return made
 
@@ -172,10 +180,21 @@ class Sink(_native.Sink):
         self._callbacks = {event: callback for event, callback in callbacks.items() if callback}
         self._audience = None
         self._closed = self._opened = self._reported = False
+        self._close_timeout = checked["close_timeout"]
         # With reconnecting an opening has no end of its own.
         self._patience = None if checked["reconnect"] == "off" else checked["connect_timeout"]
         self._told = None
         return self
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls) and cls.__new__ is Sink.__new__:
+            name = cls.__name__
+            raise TypeError(
+                f"{name}.__init__: a sink takes its arguments in __new__, before any __init__. Give {name} a "
+                "__new__(cls, target, *, …, **settings) that makes it by super().__new__(cls, target, **settings), or "
+                "a sink to hold"
+            )
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
@@ -184,7 +203,7 @@ class Sink(_native.Sink):
 
         Args:
             timeout: Seconds to wait; None is as long as an attempt may take, `connect_timeout`. With reconnecting, 0
-                starts to connect and goes on in the background.
+                waits for nothing: it returns at once, and goes on to connect in the background.
 
         Raises:
             AddressError: No address could be connected to; `errno` says why, where the system did. The sink is closed.
@@ -196,7 +215,7 @@ class Sink(_native.Sink):
         seconds = self._begin(timeout)
         with Opening(self, is_first):
             if not self._open(seconds):
-                raise self._late(f"not connected within {seconds:g} seconds")
+                self._not_yet(seconds)
         return self
 
     async def open_async(self, timeout: float | None = None) -> Self:  # noqa: ASYNC109 - as open, flush and close
@@ -207,7 +226,7 @@ class Sink(_native.Sink):
         seconds = self._begin(timeout)
         with Opening(self, is_first):
             if await finish(self._opening(), seconds) is None:
-                raise self._late(f"not connected within {seconds:g} seconds")
+                self._not_yet(seconds)
         return self
 
     def _begin(self, timeout: float | None) -> float | None:
@@ -221,6 +240,14 @@ class Sink(_native.Sink):
                 self._listen()
                 _exits.remember(self)
         return seconds
+
+    def _not_yet(self, seconds: float | None) -> None:
+        """It is not connected. Who reconnects, and would wait for nothing, is not told so."""
+        if seconds == 0 and self._patience is not None:
+            return
+        late = self._late(f"not connected within {seconds:g} seconds")
+        late.page = "reference/errors#timedout"
+        raise late
 
     def _listen(self) -> None:
         if self._callbacks:
@@ -294,9 +321,10 @@ class Sink(_native.Sink):
     def close(self, timeout: float | None = None) -> Delivery:
         """Takes no more, writes what was taken, ends the stream, and waits for that.
 
-        Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does. When all is
-        written it waits up to one second for the peer to end its side too: what a peer has not read yet can be lost
-        when a socket is closed on its answers.
+        Whoever waits for room gets `Closed` at once. It ends within its timeout, whatever the peer does; callbacks that
+        still run have what is left of it, and a tenth of a second at least. When all is written it waits up to one
+        second for the peer to end its side too: what a peer has not read yet can be lost when a socket is closed on its
+        answers.
 
         Args:
             timeout: Seconds for all of it; None is the sink's `close_timeout`. A further call may bring the end nearer,
@@ -318,7 +346,7 @@ class Sink(_native.Sink):
             <Delivery: 1 message accepted (5 bytes): 1 written>
         """
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        with Closing(self) as closing:
+        with Closing(self, seconds) as closing:
             closing.account = self._close(seconds)
         return closing.account or self.delivery
 
@@ -327,7 +355,7 @@ class Sink(_native.Sink):
         from ._loops import finish
 
         seconds = None if timeout is None else _check.timeout("timeout", timeout)
-        async with Closing(self) as closing:
+        async with Closing(self, seconds) as closing:
             closing.account = await finish(self._closing(seconds), None)
         return closing.account or self.delivery
 
@@ -363,6 +391,8 @@ class Sink(_native.Sink):
         return closing, self._told
 
     def __del__(self) -> None:
+        if not hasattr(self, "_told"):  # it was never made to its end
+            return
         if self._audience is not None:
             self._audience.outlive(self._callbacks)
         if self._opened and not self._closed and not self._is_foreign:
@@ -381,6 +411,10 @@ class Sink(_native.Sink):
     def url(self) -> str:
         """The same as `target`."""
         return self.target
+
+    def writelines(self, messages: Iterable[Buffer], /) -> None:
+        """`send_many`, as files have it; each is a message, to which nothing is added but the framing's."""
+        self.send_many(messages)
 
     def readable(self) -> bool:
         """False: as files say it."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ._outputs import part_of
 from .errors import PlanError
 from .rows import STORED, Columns, problem, timeless
 
@@ -43,12 +45,15 @@ def write(path: str | os.PathLike[str], content: dict[str, Any]) -> Path:
 def replace(path: str | os.PathLike[str], text: str) -> Path:
     """Writes beside the target and then moves it there, so that a torn file never stands under the name."""
     target = Path(path)
-    part = target.with_name(f".{target.name}.part")
+    part = part_of(target)
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(target)
+    except OSError as error:  # it would name the other file, of which nobody knows
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return target
 
 

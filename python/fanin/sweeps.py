@@ -13,6 +13,7 @@ from . import _check, _format, journal, ratios, store
 from ._extras import need
 from ._signature import Shown
 from .cells import AXES
+from .errors import PlanError
 from .questions import Questions
 from .rows import KINDS, PLACE, RATES, STORED, Columns, Row, in_order, rates, tabulate
 from .runs import DELIVERED, Run
@@ -88,21 +89,27 @@ class Sweep(Questions):
 
     @property
     def delivered(self) -> bool:
-        """Whether every run delivered every message, but those dropped on purpose, exactly once and in order."""
-        return set(self._stored["status"]) <= set(DELIVERED)
+        """Whether every run delivered every message, but those dropped on purpose, exactly once and in order.
+
+        Where there is no run, as after a `filter` that nothing matches, nothing is shown: False.
+        """
+        return len(self) > 0 and set(self._stored["status"]) <= set(DELIVERED)
 
     def require_delivery(self) -> Sweep:
         """Returns this sweep, if all its runs delivered.
 
         Raises:
             NotDelivered: One did not; the first such run is in `.run`.
+            PlanError: There is no run.
         """
+        if not len(self):
+            raise PlanError("require_delivery: allowed is a sweep with at least one run; this one has none")
         for run in self:
             run.require_delivery()
         return self
 
     def filter(self, **wanted: Any) -> Sweep:
-        """The runs in which each named column has the value, or one of the values, given.
+        """The runs in which each named column has the value, or one of the values, given; there may be none.
 
         Raises:
             PlanError: There is no such column.
@@ -265,6 +272,8 @@ class Sweep(Questions):
         return self._stored | rates(self._stored)
 
     def _title(self) -> str:
+        if not len(self):
+            return "no runs"
         bad = sum(status not in DELIVERED for status in self._stored["status"])
         verdict = f"{bad} NOT delivered" if bad else "all delivered"
         slow = self._stored["status"].count("saturated")
@@ -276,6 +285,8 @@ class Sweep(Questions):
         return f"{_format.plural(len(self), 'run')}: {size}; {verdict}{without}"
 
     def __repr__(self) -> str:
+        if not len(self):
+            return f"Sweep of {self._title()}"
         table = self.summary()
         lines = repr(table).splitlines()
         hidden = len(lines) - SHOWN_ROWS

@@ -95,7 +95,7 @@ impl Gauge {
         raise(&counts.drains, 1);
         let stood = f64::from_bits(counts.stood.load(Ordering::Relaxed));
         #[allow(clippy::cast_precision_loss)] // an average is made of it
-        counts.stood.store((backlog as f64).mul_add(bytes as f64, stood).to_bits(), Ordering::Relaxed);
+        counts.stood.store((stood + backlog as f64 * bytes as f64).to_bits(), Ordering::Relaxed);
         if backlog > counts.peak.load(Ordering::Relaxed) {
             counts.peak.store(backlog, Ordering::Relaxed);
         }

@@ -12,7 +12,8 @@ SPARE = "() => document.documentElement.scrollWidth - document.documentElement.c
 
 
 @pytest.mark.skipif(not PAGES, reason="`make docs` builds them")
-@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_asks_nobody_else(open_page: Callable[..., Any], width: int, scheme: str) -> None:
     page = open_page(width=width, scheme=scheme)
     broken: list[str] = []
