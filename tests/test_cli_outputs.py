@@ -92,6 +92,7 @@ def test_what_cannot_be_saved_is_told_by_its_own_name(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX shell closes the descriptor")
 @pytest.mark.parametrize("arguments", ["run no-such/strategy", "send tcp://127.0.0.1:1", "article --out /proc/nope"])
+@pytest.mark.unix
 def test_without_a_standard_error_nothing_is_said_on_the_output(arguments: str) -> None:
     line = f"'{sys.executable}' -m fanin {arguments} </dev/null 2>&-"
     done = subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True, timeout=100)

@@ -111,6 +111,7 @@ def test_it_draws_what_comes_over_itself_and_ends_with_an_account(terminal: Term
     assert "bytes received 100,000" in terminal.text()
 
 
+@pytest.mark.unix
 def test_where_there_is_no_terminal_it_says_lines(shell: list[str]) -> None:
     process = subprocess.Popen([*shell, "serve", "--live"], stdout=subprocess.PIPE, text=True)
     assert process.stdout

@@ -283,7 +283,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({"reset_after": -1}, "reset_after=-1"),
-        ({"reset_after": "4 XB"}, "words such as '64 KiB'"),
+        ({"reset_after": "4 KB"}, "words such as '64 KiB'"),
         ({"reset_after": b"12"}, "reset_after=b'12'"),
         ({"reset_after": ("1k", 2000)}, "did you mean '1 KiB'?"),
         ({"reset_after": (1, 2, 3)}, "the first and the last place"),

@@ -33,7 +33,7 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"framing": "line"}, "framing", "'line'", "did you mean lines"),
     ({"framing": None}, "framing", "None", "none, lines, length, rfc6587"),
     ({"capacity": 0}, "capacity", "0", "1 to 1099511627776 bytes"),
-    ({"capacity": "4 m"}, "capacity", "'4 m'", "did you mean '4 MiB'?"),
+    ({"capacity": "4 MB"}, "capacity", "'4 MB'", "units are B, KiB, MiB and GiB: did you mean '4 MiB'?"),
     ({"capacity": "٣ KiB"}, "capacity", "'٣ KiB'", "'64 KiB'"),
     ({"capacity": None}, "capacity", "None", "'64 KiB'"),
     ({"capacity": 1.5}, "capacity", "1.5", "'64 KiB'"),

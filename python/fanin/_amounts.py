@@ -11,8 +11,8 @@ from .errors import PlanError
 __all__ = ["FARTHEST", "hint", "place", "rate", "read", "size"]
 
 FARTHEST = 1 << 62
-_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_SIZE = re.compile(r"([0-9]{1,19})[ \t]*(B|bytes?|[KMG]iB|[kKMG]B|)")
+_UNITS = {"": 1, "B": 1, "byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SIZE = re.compile(r"([0-9]{1,19})[ \t]*(B|bytes?|KiB|MiB|GiB|)")
 _NEARLY = re.compile(r"([0-9]{1,19})[ \t]*([kmg])i?b?(?:ytes?)?", re.IGNORECASE)
 
 
@@ -41,12 +41,11 @@ def size(name: str, value: object, low: int, high: int, unit: str = "bytes", *, 
 def rate(name: str, value: object) -> int:
     """So many bytes a second, as a number or in words such as `1 MiB/s`."""
     bare = value.strip().removesuffix("/s") if isinstance(value, str) else value
-    number = read(bare) if isinstance(bare, str) else bare
     try:
-        return _check.integer(name, number, 1, FARTHEST)
+        return size(name, bare, 1, FARTHEST)
     except PlanError:
         allowed = f"allowed are 1 to {FARTHEST} bytes a second, words such as '1 MiB/s', or None"
-        raise _check.refuse(name, value, f"{allowed}{hint(bare)}") from None
+        raise _check.refuse(name, value, allowed + hint(bare)) from None
 
 
 def place(name: str, value: object) -> tuple[int, int]:

@@ -84,7 +84,7 @@ class Plan:
         work: CPU nanoseconds that a producer spends before each message.
         delay: Seconds that a producer sleeps before each message.
         server: `"discard"` or `"echo"`.
-        read_rate: The most bytes that the server reads in a second, such as `"20 MB/s"`; None is as many as come.
+        read_rate: The most bytes that the server reads in a second, such as `"20 MiB/s"`; None is as many as come.
         pause: A `pause(…)` in which the server does not read; None is none.
         receive_buffer: The size to ask for the server's receive buffer, in bytes; None is the system's choice.
         send_buffer: The size to ask for the send buffer of the actor's socket, in bytes; None is the system's choice.
