@@ -241,6 +241,7 @@ def test_what_has_no_messages_is_named(receiver: Receiver, messages: Any, kind: 
     [
         ("abc", TypeError, "not str"),
         ([0.5, 1], TypeError, "not float"),
+        ([False, True], TypeError, "not bool"),
         (array.array("d", [0, 3]), TypeError, "not float"),
         (5, TypeError, "not int"),
         ([0, 2**70], fanin.PlanError, f"offsets={2**70}: allowed are whole numbers from 0"),

@@ -326,8 +326,8 @@ impl Core {
         heap::give_back(swollen);
     }
 
-    /// The last that the actor has done, before it ends in peace.
-    pub(super) fn finish(&self, done: &Done) {
+    /// The last that the actor has done with a connection.
+    pub(super) fn note(&self, done: &Done) {
         self.lock().note_done(done);
     }
 

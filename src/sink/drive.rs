@@ -87,7 +87,7 @@ impl<C: Connect> Actor<'_, C> {
     }
 
     fn closed(&mut self) -> Ending {
-        self.core.finish(&self.life.done);
+        self.core.note(&self.life.done);
         Ending::Closed
     }
 
@@ -103,6 +103,8 @@ impl<C: Connect> Actor<'_, C> {
         let window = &mut self.life.window;
         let cut = window.lose(resend);
         let (mut moves, front) = (window.moves(), window.front());
+        self.life.done.memory_bytes = window.memory() as u64;
+        self.core.note(&self.life.done);
         self.core.lost(cause, &mut moves, cut, front, ending);
     }
 

@@ -84,6 +84,7 @@ fn a_wrong_echo_is_told_with_its_byte() {
         let sent = b"0123456789"[wrong % 10];
         assert_eq!((*offset, *expected, *found), (wrong as u64, Some(sent), sent ^ 1));
         assert_eq!(failure.delivery.acked.messages, wrong as u64 / 10);
+        assert!(sink.stats().received_bytes > wrong as u64, "what came before a loss is counted too");
         assert_even(failure.delivery);
         assert_eq!(sink.try_send(b"a"), Err(SendError::Disconnected));
         drop(sink);

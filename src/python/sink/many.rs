@@ -9,7 +9,7 @@
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyMemoryView};
 
 use super::data::{Message, kind};
 use super::listed::Listed;
@@ -203,6 +203,9 @@ fn listed(offsets: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
     let Ok(each) = offsets.try_iter() else { return Err(no_offsets(offsets)) };
     each.map(|one| {
         let one = one?;
+        if one.is_instance_of::<PyBool>() {
+            return Err(no_offsets(&one));
+        }
         one.extract().map_err(|error: PyErr| {
             if error.is_instance_of::<PyOverflowError>(one.py()) { no_offset(&one).into() } else { no_offsets(&one) }
         })
