@@ -32,7 +32,7 @@ import pytest
         (prove.runs, "fuzzed framing: 1200000 runs, nothing found\nfuzzed plan: 400 runs, nothing found\n",
          "framing 1,200,000, plan 400 inputs, 1 short of a million"),
         (prove.runs, "fuzzed framing: 1200000 runs, nothing found\n", "framing 1,200,000 inputs"),
-        (prove.soaked, "soaked: 600 s\ntests/test_soak.py soaked: 601 s, 9 scenes\n", "601 s, 9 scenes"),
+        (prove.soaked, "soaked: 600 s\ntests/test_soak.py soaked: 601 s, 9 scenes\n", "600 s; 601 s, 9 scenes"),
         (prove.soaked, "", "nothing soaked"),
         (prove.tried, "tried: 100 forks\n.tried: 50 forks\n.tried: 9 Ctrl-C\n.\n= 3 passed in 1 s =\n",
          "3 tests, 150 forks, 9 Ctrl-C"),
