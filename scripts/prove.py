@@ -137,6 +137,12 @@ def pythons(output: str) -> str:
     return f"{' and '.join(versions)}{' alone' * (len(versions) == 1)}, {tried(output)}"
 
 
+def came(output: str) -> str:
+    """How long a newcomer took."""
+    found = re.findall(r"^newcomer: (.* of the processor)", output, re.MULTILINE)
+    return f"from a clone to the picture in {found[-1]}" if found else "no picture"
+
+
 def bugs(output: str) -> str:
     """What caught each planted bug, as a table."""
     rows = CAUGHT.findall(output)
@@ -194,6 +200,7 @@ STEPS = (
     Step("cargo, the long tests", "cargo test --locked --features rivals --lib --tests -- --ignored --skip over_lanes "
          "--skip over_ring", 5400, tests),
     Step("pytest, the long tests", f"{PYTEST} {' '.join(f'--ignore {path}' for path in APART)}", 14400, tests),
+    Step("a newcomer's path", "make newcomer", 900, came),
 )  # fmt: skip
 
 

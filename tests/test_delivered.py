@@ -208,6 +208,11 @@ def test_what_went_wrong_is_told(
     assert isinstance(error, AssertionError)
 
 
+def test_nothing_shows_nothing(server: fanin.Server) -> None:
+    assert "nothing arrived" in str(raised(server, parse=parse, order="per-producer"))
+    assert server.assert_delivered(0, parse=parse).delivered
+
+
 def test_the_first_five_are_shown(server: fanin.Server) -> None:
     deliver(server, *[f"a {n}" for n in range(0, 40, 2)], "a 0", "a 0")
     error = raised(server, parse=parse, order="per-producer")

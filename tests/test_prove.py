@@ -34,6 +34,8 @@ import pytest
         (prove.runs, "fuzzed framing: 1200000 runs, nothing found\n", "framing 1,200,000 inputs"),
         (prove.soaked, "soaked: 600 s\ntests/test_soak.py soaked: 601 s, 9 scenes\n", "600 s; 601 s, 9 scenes"),
         (prove.soaked, "", "nothing soaked"),
+        (prove.came, "newcomer: 170 s, 154 s of the processor\n",
+         "from a clone to the picture in 170 s, 154 s of the processor"),
         (prove.tried, "tried: 100 forks\n.tried: 50 forks\n.tried: 9 Ctrl-C\n.\n= 3 passed in 1 s =\n",
          "3 tests, 150 forks, 9 Ctrl-C"),
         (prove.tried, "tried: 2 Ctrl-C\nanswered: 9 ms at the median, 90 ms at the most\ntried: 1 Ctrl-C\n"

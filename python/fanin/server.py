@@ -224,7 +224,8 @@ class Server:
             order: What order is asked for beside: `"per-producer"` (that of each producer's list), `"total"` (that of
                 the whole list), or None.
             parse: Reads from a message `(producer, sequence)`, sequences counted from 0. Without `expected` every
-                producer's sequences must be there from 0 on, and `n` says how many there are of all.
+                producer's sequences must be there from 0 on, and `n` says how many there are of all; where it does
+                not, one must be there at least.
             timeout: The most seconds to wait until all is there; needs `n` or `expected`. What comes after all is there
                 is not waited for. None judges what is there now.
 
@@ -252,6 +253,8 @@ class Server:
         else:
             inbox.wait(n or 0, waits)
             verdict = arrivals.counted(inbox.count(), n or 0, inbox.broken())
+        if parse is not None and n is None and expected is None and not verdict.arrived:
+            raise NotArrived("nothing arrived, which shows nothing; assert_delivered(0) where that is right", verdict)
         if not verdict.delivered:
             waited = "" if timeout is None else f"\nwaited for up to {float(timeout):g} s; {self._clients()}"
             raise NotArrived(f"{verdict}{waited}", verdict)
