@@ -95,6 +95,7 @@ print("ok")
 
 
 @pytest.mark.parametrize("script", [FRAMING, OPENING], ids=["a framing at work", "a sink being opened"])
+@pytest.mark.unix
 def test_a_fork_while_another_thread_holds_a_lock(script: str) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", CHILD + script]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
