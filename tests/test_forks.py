@@ -10,8 +10,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
 # What a child does with what it inherited: `Forked` from each call, the quickest of three within 10 ms.
 CHILD = """
 import faulthandler, os, socket, sys, threading, time, fanin
@@ -94,8 +92,8 @@ print("ok")
 """
 
 
-@pytest.mark.parametrize("script", [FRAMING, OPENING], ids=["a framing at work", "a sink being opened"])
 @pytest.mark.unix
+@pytest.mark.parametrize("script", [FRAMING, OPENING], ids=["a framing at work", "a sink being opened"])
 def test_a_fork_while_another_thread_holds_a_lock(script: str) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", CHILD + script]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)

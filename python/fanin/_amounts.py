@@ -17,15 +17,15 @@ _NEARLY = re.compile(r"([0-9]{1,19})[ \t]*([kmg])i?b?(?:ytes?)?", re.IGNORECASE)
 
 
 def read(words: str) -> int | None:
-    """The bytes that words such as `64 KiB`, `20 MB`, `64 B` or `64` say; None where they say something else."""
+    """The bytes that words such as `64 KiB`, `64 B` or `64` say; None where they say something else."""
     found = _SIZE.fullmatch(words.strip())
-    return int(found[1]) * _UNITS.get(found[2], 1) if found else None
+    return int(found[1]) * _UNITS[found[2]] if found else None
 
 
 def hint(value: object) -> str:
-    """What was meant where a unit is written as no unit is."""
+    """What was meant where a unit is one of another house: `4 MB` is 4,000,000 to some, and 4 MiB to others."""
     found = _NEARLY.fullmatch(value.strip()) if isinstance(value, str) and read(value) is None else None
-    return f"; did you mean '{found[1]} {found[2].upper()}iB'?" if found else ""
+    return f"; units are B, KiB, MiB and GiB: did you mean '{found[1]} {found[2].upper()}iB'?" if found else ""
 
 
 def size(name: str, value: object, low: int, high: int, unit: str = "bytes", *, none: bool = False) -> int:
