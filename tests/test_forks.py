@@ -4,7 +4,6 @@ A thread of Python's cannot hold the lock of a sink's queue then: it takes it an
 interpreter, which `os.fork` needs. The sink's own thread may hold it: `test_sink_life.py` forks under load.
 """
 
-import os
 import subprocess
 import sys
 
