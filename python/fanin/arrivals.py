@@ -38,6 +38,17 @@ class Arrivals:
             open, there may be more.
         malformed: Connections whose stream was not framed as it should be.
         faulty: How many producers have a fault: a message that is lost or came again, or out of the order asked for.
+
+    Example:
+        >>> import fanin
+        >>> with fanin.Server(framing="lines") as server, fanin.Sink(server.url, framing="lines") as sink:
+        ...     _ = sink.send_many([b"one", b"three"])
+        ...     try:
+        ...         server.assert_delivered(expected=[b"one", b"two"], timeout=1)
+        ...     except fanin.NotArrived as failed:
+        ...         arrivals = failed.arrivals
+        >>> arrivals.lost, arrivals.unexpected, arrivals.delivered
+        (1, 1, False)
     """
 
     arrived: int

@@ -49,6 +49,14 @@ class Moment:
             messages: about what it has waited there, to which its write comes. None where nothing moved.
         dropped: Messages that were dropped so far.
         dropped_per_second: And a second.
+
+    Example:
+        >>> import fanin
+        >>> view = fanin.live("swap/batch", producers=4, payload=64, rounds=1, min_seconds=0.3)
+        >>> _ = view.wait(60)
+        >>> moment = view.moments[0]
+        >>> moment.messages_per_second > 0, moment.capacity_bytes is None
+        (True, True)
     """
 
     seconds: float
@@ -63,7 +71,7 @@ class Moment:
 
 
 class Live(Generic[Result]):
-    """A sweep or a sink that can be looked at while it goes on, and stopped.
+    """A sweep or a sink that can be looked at while it goes on, and stopped. `live` makes it.
 
     A notebook shows it as a widget, with `fanin[live]`; elsewhere it prints as a few lines.
 
