@@ -191,7 +191,7 @@ STEPS = (
          "--test-threads 1", 7200, messages),
     Step("planted bugs", f"{sys.executable} scripts/plant.py", 7200, planted, details=bugs),
     Step("AddressSanitizer and leaks", "scripts/asan.sh", 3600, tests),
-    Step("soak", f"{PYTEST} -s tests/test_soak.py", 2400, soaked),
+    Step("soak", f"{PYTEST} -s tests/test_soak.py", 4000, soaked),
     Step("forks, exits, Ctrl-C", f"{PYTEST} -s {' '.join(APART[1:])}", 7200, tried),
     # What depends on the interpreter, on each that is found; a tenth as often as on this one.
     Step("each Python: exits, daemons, sub-interpreters", "make pythons", 3600, pythons,

@@ -4,14 +4,15 @@
 
 Some threads send all the while through a sink that stays, at a steady rate; beside it one scene after the other is set
 up and taken down, some of which end in a fault. In the end nothing of them may be left: no descriptor, no thread.
-Memory is looked at between the scenes, once the first quarter of the time is over, and its trend over the rest is told
-as a share of what is used.
+Memory is looked at between the scenes, once the first third of the time is over, and its trend over the rest is told
+as a share of what is used. What was seen is kept in a place that is made beforehand, or it would be seen to grow.
 
 What the system sees as resident is held flat under `MALLOC_ARENA_MAX=1` alone. glibc gives threads up to eight heaps a
 core, and each of them grows to what was ever needed in it at once: with threads that come and go, that takes long to
 settle. What is allocated in all heaps together, as glibc tells it, is held flat however many there are.
 """
 
+import array
 import asyncio
 import contextlib
 import ctypes
@@ -67,6 +68,25 @@ def look() -> Look:
     heaps = TELL_HEAPS() if TELL_HEAPS is not None else Heaps()
     allocated = heaps.used + heaps.hblkhd
     return Look(time.monotonic(), resident, len(os.listdir(own / "fd")), len(os.listdir(own / "task")), allocated)
+
+
+class Looks:
+    """Looks, kept in as much memory as they will take."""
+
+    def __init__(self, most: int = 8192) -> None:
+        self._columns = [array.array("d", bytes(8 * most)) for _ in Look._fields]
+        self._count = 0
+
+    def keep(self, one: Look) -> None:
+        """One more."""
+        for column, value in zip(self._columns, one, strict=True):
+            column[self._count] = value
+        self._count += 1
+
+    def all(self) -> list[Look]:
+        """All of them."""
+        rows = zip(*(column[: self._count] for column in self._columns), strict=True)
+        return [Look(at, *map(int, rest)) for at, *rest in rows]
 
 
 def growth(looks: list[Look], of: str = "resident") -> float:
@@ -223,7 +243,7 @@ class Load:
 
 def soak(seconds: float, rate: float) -> list[Look]:
     """Scene after scene beside the load; the looks between them."""
-    draw, looks, scenes = random.Random(1), [], 0
+    draw, looks, scenes = random.Random(1), Looks(), 0
     with fanin.Server() as server:
         sink = fanin.Sink(server.url, capacity="1 MiB").open()
         load = Load(sink, rate)
@@ -232,13 +252,13 @@ def soak(seconds: float, rate: float) -> list[Look]:
             SCENES[scenes % len(SCENES)](draw)
             scenes += 1
             if scenes % len(SCENES) == 0:
-                looks.append(load.look())
+                looks.keep(load.look())
             time.sleep(0.1)
         took, sent = time.monotonic() - load.began, load.stop()
         assert sink.close(timeout=60).written_bytes == sent
     rate = f"{sent >> 20} MiB at {sent / took / 2**20:.0f} MiB/s"
     print(f"soaked: {took:.0f} s, {scenes} scenes, {sent // len(STEADY):,} messages, {rate}", end=", ")
-    return looks
+    return looks.all()
 
 
 def main(seconds: float = 10, mib_per_second: float = 20) -> None:
@@ -251,7 +271,7 @@ def main(seconds: float = 10, mib_per_second: float = 20) -> None:
     deadline = time.monotonic() + 20
     while left_over(after := look()) != left_over(before) and time.monotonic() < deadline:
         time.sleep(0.05)
-    settled = [one for one in looks if one.at - began > seconds / 4] or looks
+    settled = [one for one in looks if one.at - began > seconds / 3] or looks
     grown, allocated = growth(settled), growth(settled, "allocated")
     print(
         f"memory {after.resident / 2**20:.1f} MiB, grew by {grown:.2%}, "

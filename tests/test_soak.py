@@ -1,5 +1,5 @@
 """Memory, descriptors and threads stay where they were while everything comes and goes: ten seconds of `soaking.py`
-here, twice ten minutes at 120 MiB/s by `make prove`, with one heap and with as many as the system gives."""
+here; by `make prove` over ten minutes at 120 MiB/s, after five to settle, with one heap and with as many as come."""
 
 import os
 import subprocess
@@ -14,14 +14,14 @@ PROVE = os.environ.get("FANIN_PROVE") == "1"
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2000)
 @pytest.mark.parametrize("heaps", ["one heap", "all heaps"] if PROVE else ["one heap"])
 def test_nothing_is_left_over(heaps: str) -> None:
-    command = [sys.executable, str(SOAKING), *(["600", "120"] if PROVE else ["8", "20"])]
+    command = [sys.executable, str(SOAKING), *(["900", "120"] if PROVE else ["8", "20"])]
     environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
     if heaps == "one heap":
         environment["MALLOC_ARENA_MAX"] = "1"
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1100, env=environment)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1500, env=environment)
     print(f"{done.stdout.rstrip()}, {heaps}")
     assert (done.returncode, done.stderr) == (0, "")
     assert not PROVE or int(done.stdout.split(" MiB/s")[0].split()[-1]) >= 100
