@@ -22,6 +22,8 @@ SHORT = ["sweep", "swap/batch", "--producers", "1", "--messages", "100", "--min-
         (["--out", "."], "out='.': allowed is a file"),
         (["--out", "/dev/null"], "out='/dev/null': allowed is a file"),
         (["--out", "/proc/sweep.json"], "out='/proc/sweep.json': it cannot be written there"),
+        (["--out", "x" * 300], "it cannot be written there (File name too long)"),
+        (["--out", "x\0y"], "it cannot be written there (embedded null byte)"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused_first(

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -37,6 +37,15 @@ class Terminal:
         while not re.search(pattern, self.text(), re.MULTILINE):
             assert time.monotonic() < deadline, f"no {pattern} in\n{self.text()}"
             self._read()
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Reads on until that holds, and to the end of what is drawn then."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < deadline, self.text()
+            self._read()
+        while self._read():
+            pass
 
     def end(self) -> str:
         """Ctrl-C, and what was said on standard error."""
@@ -100,7 +109,7 @@ def test_it_draws_what_comes_over_itself_and_ends_with_an_account(terminal: Term
     terminal.wait_for(r"^clients +0 open of 1$")
     terminal.wait_for(r"^received +100 kB, 0 B/s +[▁-█]*█[▁-█]*▁$")
 
-    assert terminal.raw.count(b"\x1b[J") >= 3
+    terminal.wait_until(lambda: terminal.raw.count(b"\x1b[J") >= 3)
     lines = terminal.text().splitlines()
     assert lines[0].startswith("listening on tcp://")
     assert [line[:12].strip() for line in lines[1:5]] == PANEL

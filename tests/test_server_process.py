@@ -74,6 +74,23 @@ print("ok")
 
 
 @pytest.mark.unix
+def test_a_forked_child_is_not_warned_of_what_it_cannot_stop() -> None:
+    script = """
+import fanin, os, sys
+server, proxy = fanin.Server(), fanin.Proxy("tcp://127.0.0.1:9")
+if os.fork() == 0:
+    del server, proxy
+    sys.exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+proxy.stop()
+server.stop()
+"""
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.unix
 def test_a_forked_child_touches_nothing() -> None:
     """Failure modes 9 and 10, as far as they are the server's."""
     done = python(FORK.format(forks=FORKS), timeout=110)

@@ -303,6 +303,17 @@ def test_many_that_time_out(full: fanin.Sink) -> None:
     assert caught.value.taken == 0  # type: ignore[attr-defined]
 
 
+def test_what_an_iterable_takes_is_none_of_the_time_to_wait(full: fanin.Sink) -> None:
+    def late() -> Iterator[bytes]:
+        time.sleep(0.3)
+        yield b"x" * 1024
+
+    begun = time.monotonic()
+    with pytest.raises(fanin.Full):
+        full.send_many(late(), timeout=0.2)
+    assert time.monotonic() - begun >= 0.5
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

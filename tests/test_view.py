@@ -154,19 +154,20 @@ def test_a_run_is_looked_at_four_times_a_second_and_oftener() -> None:
     assert len(heard) >= 8
 
 
-def test_a_listener_that_fails_is_told_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+def test_a_listener_that_fails_is_told_and_dropped(monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]) -> None:
     told: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "excepthook", told.append)
     heard: list[str] = []
 
     def fails(_: Live[fanin.Sweep]) -> None:
-        raise ZeroDivisionError
+        raise kind
 
     view = fanin.live("swap/batch", producers=2, rounds=2, min_seconds=0.5)
     view.listen(fails)
     view.listen(lambda now: heard.append(now.status))
     assert view.wait(60).delivered
-    assert [one.exc_type for one in told] == [ZeroDivisionError]
+    assert [one.exc_type for one in told] == [kind]
     assert heard[-1] == "done"
 
 

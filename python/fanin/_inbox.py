@@ -134,7 +134,8 @@ class Split(_Waiting):
         deadline = time.monotonic_ns() + timeout_ns
         while self.count() < messages:
             left = deadline - time.monotonic_ns()
-            if left <= 0 or not self._come(self._seen + 1, left):
+            # In slices here too: another thread may have all forgotten, and what comes is counted anew.
+            if left <= 0 or (not self._come(self._seen + 1, min(left, SLICE_NS)) and self.stopped):
                 return self.count() >= messages
         return True
 

@@ -19,13 +19,15 @@ def part_of(target: Path) -> Path:
 def file(name: str, path: str | os.PathLike[str]) -> Path:
     """A file that can be written, new or in the place of another. Leaves nothing behind."""
     target = Path(path)
-    if not target.name or (target.exists() and not target.is_file()):
-        raise _refuse(name, path, "allowed is a file, a new one or one to be replaced")
     try:
+        if not target.name or (target.exists() and not target.is_file()):
+            raise _refuse(name, path, "allowed is a file, a new one or one to be replaced")
         # To be sure it is tried: permissions are not all that can be in the way.
         part_of(target).touch()
         part_of(target).unlink()
-    except OSError as error:
+    except PlanError:
+        raise
+    except (OSError, ValueError) as error:
         raise _unwritable(name, path, error) from None
     return target
 
@@ -45,13 +47,13 @@ def folder(name: str, path: str | os.PathLike[str]) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         part_of(target / "try").touch()
         part_of(target / "try").unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unwritable(name, path, error) from None
     return target
 
 
-def _unwritable(name: str, path: str | os.PathLike[str], error: OSError) -> PlanError:
-    return _refuse(name, path, f"it cannot be written there ({error.strerror or error})")
+def _unwritable(name: str, path: str | os.PathLike[str], error: OSError | ValueError) -> PlanError:
+    return _refuse(name, path, f"it cannot be written there ({getattr(error, 'strerror', None) or error})")
 
 
 def _refuse(name: str, path: str | os.PathLike[str], why: str) -> PlanError:

@@ -14,6 +14,7 @@ __all__ = ["complete", "peer"]
 
 CONNECTING = {"backoff", "connect_timeout"}
 UNIX = getattr(socket, "AF_UNIX", None)  # not on Windows
+LONGEST_PATH = 107
 FAMILIES = (socket.AF_INET, socket.AF_INET6, UNIX)
 
 
@@ -42,6 +43,8 @@ def peer(sock: socket.socket) -> str:
         if not text.startswith(("@", "/")):
             # The name that it was bound to in that process's folder, which mostly is this one's.
             text = os.path.abspath(text) if text else "@unnamed"
+        if len(os.fsencode(text)) > LONGEST_PATH:  # it is connected: this is but its name
+            text = "@unnamed"
         return f"unix://{text}"
     host, port = name[:2]
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import _format
 from ._check import refuse
+from ._stderr import complain
 
 if TYPE_CHECKING:
     from .stats.compare import Comparison
@@ -45,7 +45,7 @@ def _judged(found: Comparison) -> int:
     if not bad:
         return OK
     told = ", ".join(f"{count} {word}" for word, count in bad.items())
-    print(f"fanin: error: {told} (of {_format.plural(len(verdicts), 'verdict')})", file=sys.stderr)
+    complain(f"fanin: error: {told} (of {_format.plural(len(verdicts), 'verdict')})")
     return FAILED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -90,7 +91,7 @@ class Proxy:
         LineFault(connection=0, way='up', bytes=3, what='reset')
     """
 
-    __slots__ = ("__weakref__", "_native", "_stopped", "_target")
+    __slots__ = ("__weakref__", "_native", "_process", "_stopped", "_target")
 
     def __init__(
         self,
@@ -124,6 +125,7 @@ class Proxy:
         up, down = _lanes(given)
         self._native = _native.Proxy(self._target, host, port, path, up, down, most, _schedule(schedule))
         self._stopped = False
+        self._process = os.getpid()
 
     @property
     def url(self) -> str:
@@ -201,7 +203,8 @@ class Proxy:
         self._stopped = True
 
     def __del__(self) -> None:
-        if not getattr(self, "_stopped", True):
+        # A forked child can neither stop it nor own it.
+        if not getattr(self, "_stopped", True) and self._process == os.getpid():
             warnings.warn(f"a fanin.Proxy on {self.url} was not stopped", ResourceWarning, 2, self)
 
     def __enter__(self) -> Self:

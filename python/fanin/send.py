@@ -39,8 +39,8 @@ def send(
 ) -> int:
     """Sends all that comes, prints an account, and returns the exit code.
 
-    What was read when the connection is lost, or Ctrl-C or SIGTERM comes, is in the account; what was not stays in the
-    pipe.
+    What the sink had taken when the connection is lost, or Ctrl-C or SIGTERM comes, is in the account, and what was not
+    read stays in the pipe. What was read and not taken yet, a piece of 256 KiB at the most, is in neither.
     """
     from .sink import Sink
 

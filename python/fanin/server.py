@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -71,7 +72,7 @@ class Server:
         (b'hello', 5)
     """
 
-    __slots__ = ("__weakref__", "_inbox", "_native", "_stopped")
+    __slots__ = ("__weakref__", "_inbox", "_native", "_process", "_stopped")
 
     def __init__(
         self,
@@ -110,6 +111,7 @@ class Server:
         )
         self._inbox = _inbox.inbox(self._native, framing)
         self._stopped = False
+        self._process = os.getpid()
 
     @property
     def mode(self) -> str:
@@ -275,7 +277,8 @@ class Server:
             self._inbox.stopped = True
 
     def __del__(self) -> None:
-        if not getattr(self, "_stopped", True):
+        # A forked child can neither stop it nor own it.
+        if not getattr(self, "_stopped", True) and self._process == os.getpid():
             warnings.warn(f"a fanin.Server on {self.url} was not stopped", ResourceWarning, 2, self)
 
     def __enter__(self) -> Self:

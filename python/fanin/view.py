@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
@@ -218,10 +219,11 @@ class Live(Generic[Result]):
         for heard in tuple(self._heard):
             try:
                 heard(self)
-            except Exception as error:
+            except BaseException as error:  # this thread is none that signals or exits are for
                 self._heard.remove(heard)
                 of_the_thread = (type(error), error, error.__traceback__, threading.current_thread())
-                threading.excepthook(threading.ExceptHookArgs(of_the_thread))
+                with suppress(BaseException):
+                    threading.excepthook(threading.ExceptHookArgs(of_the_thread))
 
     def __repr__(self) -> str:
         from .view_text import panel

@@ -178,7 +178,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Adds to a failed test's report, and to that of its setup or teardown, what its servers and proxies have seen."""
     report = yield
     if report.failed and (made := _seen(item)):
-        report.sections.append(("fanin", "\n".join(f"{one!r}\n  {_facts(one.report())}" for one in made)))
+        report.sections.append(("fanin", "\n".join(map(_told, made))))
     return report
 
 
@@ -187,13 +187,19 @@ def _seen(item: pytest.Item) -> list[Any]:
     fanin = sys.modules.get("fanin")
     if fanin is None:
         return []
+    # By their types: `isinstance` would ask a fixture's value for its class, which may be code of the suite's own.
+    kinds = (fanin.Server, fanin.Proxy)
     made = [one for some in item.stash.get(OPEN, []) for one in some]
-    given = [one for one in getattr(item, "funcargs", {}).values() if isinstance(one, (fanin.Server, fanin.Proxy))]
+    given = [one for one in getattr(item, "funcargs", {}).values() if issubclass(type(one), kinds)]
     return list({id(one): one for one in made + given}.values())
 
 
-def _facts(report: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in report.items())
+def _told(one: Any) -> str:
+    try:
+        facts = ", ".join(f"{name} {value}" for name, value in one.report().items())
+    except Exception as error:  # as in a forked child: the failure that is reported is the test's
+        facts = f"it cannot tell: {error}"
+    return f"{one!r}\n  {facts}"
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------

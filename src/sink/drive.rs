@@ -117,7 +117,7 @@ impl<C: Connect> Actor<'_, C> {
                 unless_closed(self.core, &mut self.life, sleep(wait)).await?;
             }
             attempts += 1;
-            let attempt = timeout(self.core.config.connect_timeout + GRACE, self.connect.connect());
+            let attempt = timeout(self.core.config.connect_timeout.saturating_add(GRACE), self.connect.connect());
             let outcome = unless_closed(self.core, &mut self.life, attempt).await?;
             match outcome.unwrap_or_else(|_| Err(not_in_time(&self.core.config))) {
                 Ok(wire) => {

@@ -20,7 +20,7 @@ struct Held {
     segment: Segment,
     /// The first byte that was still there when it was lent: its offset in the segment, and its place in the stream.
     from: (usize, u64),
-    /// What it took when it was lent.
+    /// What it takes, as it was last counted.
     memory: usize,
 }
 
@@ -150,6 +150,9 @@ impl Window {
             && last.segment.absorb(&segment, self.confirms)
         {
             self.moves.used.push(segment);
+            let memory = last.segment.memory();
+            self.memory = self.memory - last.memory + memory;
+            last.memory = memory;
         } else {
             let memory = segment.memory();
             self.memory += memory;

@@ -31,6 +31,14 @@ impl<'a, 'py> Listed<'a, 'py> {
         }
     }
 
+    /// What is at a place, if there is one.
+    pub(super) fn item(self, at: usize) -> Option<Bound<'py, PyAny>> {
+        match self {
+            Self::List(list) => list.get_item(at).ok(),
+            Self::Tuple(tuple) => tuple.get_item(at).ok(),
+        }
+    }
+
     /// The messages from place `from` on, at most so many, up to the first that is not `bytes`.
     ///
     /// # Safety

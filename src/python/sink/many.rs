@@ -6,17 +6,19 @@
 //! `unsafe`: to read a list where it lies.
 #![allow(unsafe_code)]
 
+use std::time::Instant;
+
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyMemoryView};
 
-use super::data::{Message, kind};
+use super::data::{Message, kind, plain};
 use super::listed::Listed;
 use super::outcome::refusal;
 use crate::error::{Error, SendError};
 use crate::python::fork::Owned;
-use crate::python::life::block_on;
+use crate::python::life::{block_on, deadline};
 use crate::sink::{Full, Sink};
 
 /// Messages that are handed over together.
@@ -25,29 +27,28 @@ const MOST: usize = 512;
 /// A send of many, and how far it has come.
 pub(super) struct Many<'a> {
     sink: &'a Sink,
-    deadline: Option<std::time::Instant>,
+    /// The seconds that may still be waited for room; what an iterable takes is not counted.
+    patience: Option<f64>,
     taken: usize,
 }
 
 impl<'a> Many<'a> {
-    pub(super) const fn new(sink: &'a Sink, deadline: Option<std::time::Instant>) -> Self {
-        Self { sink, deadline, taken: 0 }
+    pub(super) const fn new(sink: &'a Sink, patience: Option<f64>) -> Self {
+        Self { sink, patience, taken: 0 }
     }
 
     /// Sends what an iterable yields. Its own code runs while nothing is locked; where it raises, what it yielded before
     /// is sent.
     pub(super) fn send_each(mut self, messages: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = messages.py();
-        if let Some(listed) = Listed::of(messages)
-            && self.send_listed(py, listed)? == listed.len()
-        {
-            return Ok(self.taken);
+        if let Some(listed) = Listed::of(messages) {
+            return self.send_list(py, listed);
         }
         if is_one_buffer(messages) {
             return Err(wrong_messages(messages, "; all in one need offsets"));
         }
         let each = messages.try_iter().map_err(|error| no_messages(messages, error))?;
-        for data in each.skip(self.taken) {
+        for data in each {
             let sent = data.and_then(|data| self.send_one(&data));
             sent.map_err(|raised| self.told(py, raised))?;
             self.taken += 1;
@@ -55,7 +56,18 @@ impl<'a> Many<'a> {
         Ok(self.taken)
     }
 
-    fn send_one(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Sends a list: as many as there is room for under one lock, and whatever stops that by itself.
+    fn send_list(mut self, py: Python<'_>, listed: Listed<'_, '_>) -> PyResult<usize> {
+        while let Some(data) = listed.item(self.taken) {
+            if plain(&data).is_none() || self.send_listed(py, listed)? == 0 {
+                self.send_one(&data).map_err(|raised| self.told(py, raised))?;
+                self.taken += 1;
+            }
+        }
+        Ok(self.taken)
+    }
+
+    fn send_one(&mut self, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = data.py();
         if self.taken.is_multiple_of(MOST) {
             // Where nobody waits, and the iterable is no Python code, nothing else looks.
@@ -70,9 +82,10 @@ impl<'a> Many<'a> {
         }
     }
 
-    /// Sends from the front of a list, as far as messages are `bytes` and there is room; how many those are. Why it ended
-    /// there is for the other way to say.
+    /// Sends from a list, as far as messages are `bytes` and there is room; how many those are. Why it ended there is for
+    /// the other way to say.
     fn send_listed(&mut self, py: Python<'_>, listed: Listed<'_, '_>) -> PyResult<usize> {
+        let before = self.taken;
         loop {
             py.check_signals().map_err(|raised| self.told(py, raised))?;
             // SAFETY: they are taken, and copied, by code that knows no Python.
@@ -80,7 +93,7 @@ impl<'a> Many<'a> {
             let taken = self.sink.try_send_many(&parts).unwrap_or_else(|(taken, _)| taken);
             self.taken += taken;
             if taken < MOST {
-                return Ok(self.taken);
+                return Ok(self.taken - before);
             }
         }
     }
@@ -129,8 +142,11 @@ impl<'a> Many<'a> {
     }
 
     #[cold]
-    fn wait(&self, py: Python<'_>, message: &[u8]) -> PyResult<()> {
-        wait(py, self.sink, message, self.deadline)
+    fn wait(&mut self, py: Python<'_>, message: &[u8]) -> PyResult<()> {
+        let since = Instant::now();
+        let waited = wait(py, self.sink, message, deadline(self.patience));
+        self.patience = self.patience.map(|left| (left - since.elapsed().as_secs_f64()).max(0.0));
+        waited
     }
 
     /// With the number of messages that were taken before.
@@ -145,7 +161,7 @@ impl<'a> Many<'a> {
 
 /// Sends one message when there is room, up to the deadline, with the interpreter free meanwhile.
 #[cold]
-pub(super) fn wait(py: Python<'_>, sink: &Sink, message: &[u8], deadline: Option<std::time::Instant>) -> PyResult<()> {
+pub(super) fn wait(py: Python<'_>, sink: &Sink, message: &[u8], deadline: Option<Instant>) -> PyResult<()> {
     let mut sending = Owned::new(sink.send(message));
     match block_on(py, &mut sending, deadline)? {
         Some(outcome) => outcome.map_err(|error| refusal(py, sink, message.len(), error)),
@@ -179,9 +195,9 @@ fn wrong_messages(messages: &Bound<'_, PyAny>, hint: &str) -> PyErr {
 
 /// Whole numbers from a buffer of them, or from anything that lists them.
 fn numbers(offsets: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-    let list: Vec<i64> = if let Some(list) = plain::<i64>(offsets)? {
+    let list: Vec<i64> = if let Some(list) = in_a_row::<i64>(offsets)? {
         list
-    } else if let Some(list) = plain::<i32>(offsets)? {
+    } else if let Some(list) = in_a_row::<i32>(offsets)? {
         list.into_iter().map(i64::from).collect()
     } else {
         listed(offsets)?
@@ -190,7 +206,7 @@ fn numbers(offsets: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
 }
 
 /// From a line of them in the machine's own order of bytes.
-fn plain<T: Element>(offsets: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
+fn in_a_row<T: Element>(offsets: &Bound<'_, PyAny>) -> PyResult<Option<Vec<T>>> {
     match PyBuffer::<T>::get(offsets) {
         Ok(buffer) if buffer.dimensions() == 1 && !matches!(buffer.format().to_bytes(), [b'>' | b'!', ..]) => {
             buffer.to_vec(offsets.py()).map(Some)

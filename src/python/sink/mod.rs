@@ -145,7 +145,7 @@ impl PySink {
         offsets: Option<&Bound<'_, PyAny>>,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
-        let many = many::Many::new(self.core()?, deadline(checked(timeout)?));
+        let many = many::Many::new(self.core()?, checked(timeout)?);
         match offsets {
             None => many.send_each(messages),
             Some(offsets) => many.send_parts(messages, offsets),
