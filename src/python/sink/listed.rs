@@ -34,6 +34,7 @@ impl<'a, 'py> Listed<'a, 'py> {
     /// What is at a place, if there is one.
     pub(super) fn item(self, at: usize) -> Option<Bound<'py, PyAny>> {
         match self {
+            _ if at >= self.len() => None, // asked first: an exception that nobody sees has its price
             Self::List(list) => list.get_item(at).ok(),
             Self::Tuple(tuple) => tuple.get_item(at).ok(),
         }
