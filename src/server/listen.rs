@@ -109,13 +109,12 @@ impl Bound {
 
     #[cfg(unix)]
     fn unix(path: &Path, size: Option<usize>) -> Result<Self> {
-        // As a URL it has to mean the same file in every folder.
-        let path = std::path::absolute(path).map_err(Error::io("find the current folder"))?;
-        let (listener, file) = unix::listen(&path)?;
+        let (listener, file) = unix::listen(path)?;
         SockRef::from(&listener).listen(BACKLOG).map_err(Error::io("listen on a path"))?;
         listener.set_nonblocking(true).map_err(Error::io("listen on a path"))?;
         let receive_buffer = receive_buffer(&SockRef::from(&listener), size)?;
-        Ok(Self { endpoint: Endpoint::Unix(path), receive_buffer, socket: Socket::Unix(listener, file) })
+        let endpoint = Endpoint::Unix(file.path().to_owned());
+        Ok(Self { endpoint, receive_buffer, socket: Socket::Unix(listener, file) })
     }
 
     #[cfg(not(unix))]

@@ -18,6 +18,13 @@ pub(super) struct SocketFile {
     identity: Option<(u64, u64)>,
 }
 
+impl SocketFile {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.identity.is_some() && identity(&self.path) == self.identity {
@@ -27,8 +34,11 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens on a path. A socket that nobody listens on any more is left over, and replaced; nothing else is.
+/// Listens on a path. A socket that nobody listens on any more is left over, and replaced; nothing else is. The path is made
+/// absolute: as a URL, and when its file is removed, it has to mean the same in every folder.
 pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile)> {
+    check(path)?;
+    let path = &std::path::absolute(path).map_err(Error::io("find the current folder"))?;
     check(path)?;
     let fail = |source| Error::Address { doing: "listen on", address: format!("unix://{}", path.display()), source };
     let listener = bind(path).map_err(fail)?;
